@@ -1,0 +1,289 @@
+package gatehouse
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// Severity is how bad a finding is. The zero value is [SeverityUnknown].
+type Severity int
+
+// The severities, in rising order. Their names are those of the CVSS v3.1
+// qualitative rating scale (section 5), without "None".
+const (
+	SeverityUnknown Severity = iota
+	SeverityLow
+	SeverityMedium
+	SeverityHigh
+	SeverityCritical
+)
+
+var severityNames = [...]string{"UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"}
+
+// Severities lists all severities in rising order.
+func Severities() []Severity {
+	return []Severity{SeverityUnknown, SeverityLow, SeverityMedium, SeverityHigh, SeverityCritical}
+}
+
+// ParseSeverity returns the severity called s, in any case; MODERATE is
+// MEDIUM.
+func ParseSeverity(s string) (Severity, error) {
+	up := strings.ToUpper(strings.TrimSpace(s))
+	if up == "MODERATE" {
+		return SeverityMedium, nil
+	}
+	for i, name := range severityNames {
+		if up == name {
+			return Severity(i), nil
+		}
+	}
+	return SeverityUnknown, fmt.Errorf("unknown severity %q: want one of %s", s, strings.Join(severityNames[:], ", "))
+}
+
+// String returns the name in capitals.
+func (s Severity) String() string {
+	if s < 0 || int(s) >= len(severityNames) {
+		return severityNames[0]
+	}
+	return severityNames[s]
+}
+
+// MarshalText encodes the severity as its name.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText decodes a name as [ParseSeverity] does.
+func (s *Severity) UnmarshalText(b []byte) error {
+	v, err := ParseSeverity(string(b))
+	*s = v
+	return err
+}
+
+// Kind is what sort of problem a finding is.
+type Kind string
+
+// The kinds of findings.
+const (
+	KindSecret           Kind = "secret"
+	KindVulnerability    Kind = "vulnerability"
+	KindMisconfiguration Kind = "misconfiguration"
+	KindLicense          Kind = "license"
+)
+
+// Kinds lists all kinds of findings.
+func Kinds() []Kind {
+	return []Kind{KindSecret, KindVulnerability, KindMisconfiguration, KindLicense}
+}
+
+// Rule is what is the same for all findings of one sort.
+type Rule struct {
+	// ID is unique within its scanner, such as "aws-access-key-id".
+	ID string `json:"id"`
+	// Title is one line without a period.
+	Title string `json:"title"`
+	Kind  Kind   `json:"kind"`
+	// Severity is that of its findings unless they say otherwise.
+	Severity Severity `json:"severity"`
+	// Description says what the problem is; may be empty.
+	Description string `json:"description,omitempty"`
+	// Fix says what to do about it; may be empty.
+	Fix string `json:"fix,omitempty"`
+	// References are URLs, most useful first; may be empty.
+	References []string `json:"references,omitempty"`
+}
+
+// Location is a place in a target.
+type Location struct {
+	// Path is slash-separated and relative to the target.
+	Path string `json:"path"`
+	// Line and Column are 1-based; 0 means the whole file or line. Columns
+	// count bytes.
+	Line   int `json:"line,omitempty"`
+	Column int `json:"column,omitempty"`
+	// EndLine is the last line, at least Line; 0 if it is the same or unknown.
+	EndLine int `json:"end_line,omitempty"`
+}
+
+// String is path, path:line or path:line:column.
+func (l Location) String() string {
+	switch {
+	case l.Line == 0:
+		return l.Path
+	case l.Column == 0:
+		return fmt.Sprintf("%s:%d", l.Path, l.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", l.Path, l.Line, l.Column)
+}
+
+// Finding is one problem at one place. Exactly one of Secret, Vulnerability,
+// Misconfiguration and License is set, the one that Kind names.
+type Finding struct {
+	// ID is unique within a report and stable as long as the finding is; it
+	// starts with the fingerprint. Set by [Scan].
+	ID string `json:"id"`
+	// Rule is the id of the rule, or for a vulnerability that of the advisory.
+	Rule string `json:"rule"`
+	Kind Kind   `json:"kind"`
+	// Scanner is the name of the scanner. Set by [Scan].
+	Scanner  string   `json:"scanner"`
+	Severity Severity `json:"severity"`
+	// Title is one line that names the problem, without its place.
+	Title string `json:"title"`
+	// Message says what was found here, in a sentence.
+	Message  string   `json:"message"`
+	Location Location `json:"location"`
+	// Fix is the next step, in a sentence; may be empty.
+	Fix string `json:"fix,omitempty"`
+	// References are URLs; may be empty.
+	References []string `json:"references,omitempty"`
+	// Fingerprint identifies the problem independently of lines, files and
+	// commits: see [Fingerprint]. Two findings may share one.
+	Fingerprint string `json:"fingerprint"`
+
+	Secret           *Secret           `json:"secret,omitempty"`
+	Vulnerability    *Vulnerability    `json:"vulnerability,omitempty"`
+	Misconfiguration *Misconfiguration `json:"misconfiguration,omitempty"`
+	License          *License          `json:"license,omitempty"`
+}
+
+// Secret is what is known about a secret without revealing it.
+type Secret struct {
+	// Redacted shows the shape of the match with the secret masked; at most
+	// 256 bytes.
+	Redacted string `json:"redacted"`
+	// Category is the issuer or sort, such as "AWS"; may be empty.
+	Category string `json:"category,omitempty"`
+}
+
+// Vulnerability is an advisory that applies to a package.
+type Vulnerability struct {
+	// Aliases are the other ids of the same advisory, sorted; may be empty.
+	Aliases []string `json:"aliases,omitempty"`
+	Package Package  `json:"package"`
+	// FixedVersions are versions without the problem, as the advisory gives
+	// them; empty if there is none.
+	FixedVersions []string `json:"fixed_versions,omitempty"`
+	// CVSS is the highest base score known, 0 to 10; 0 if there is none.
+	CVSS float64 `json:"cvss,omitempty"`
+	// Source is the name of the advisory database.
+	Source string `json:"source"`
+	// Published is an RFC 3339 date or time; may be empty.
+	Published string `json:"published,omitempty"`
+}
+
+// Misconfiguration is a configured thing that breaks a rule.
+type Misconfiguration struct {
+	// Type is the configuration language, such as "terraform" or "dockerfile".
+	Type string `json:"type"`
+	// Resource is the address of the resource within the file; may be empty.
+	Resource string `json:"resource,omitempty"`
+	// Provider and Service say what is configured, such as "aws" and "s3"; may
+	// be empty.
+	Provider string `json:"provider,omitempty"`
+	Service  string `json:"service,omitempty"`
+}
+
+// License is a licence under which a package is used.
+type License struct {
+	// Expression is an SPDX licence expression where it can be read as one.
+	Expression string  `json:"expression"`
+	Package    Package `json:"package"`
+}
+
+// Package identifies a package version.
+type Package struct {
+	// Purl is the package URL; see https://github.com/package-url/purl-spec.
+	Purl string `json:"purl"`
+	// Ecosystem is the purl type, such as "npm", "golang" or "pypi".
+	Ecosystem string `json:"ecosystem"`
+	Name      string `json:"name"`
+	Version   string `json:"version"`
+}
+
+// Component is a package that a target uses: one line of its bill of
+// materials.
+type Component struct {
+	Package
+	// Location is where the package is declared or locked.
+	Location Location `json:"location"`
+	// Direct is true if the target itself asks for the package; false if it is
+	// not known or only another package does.
+	Direct bool `json:"direct"`
+	// Dev is true if the package is not part of what is shipped.
+	Dev bool `json:"dev"`
+	// Licenses are SPDX expressions or names as declared; empty if the file
+	// does not say.
+	Licenses []string `json:"licenses,omitempty"`
+	// DependsOn are the purls of the packages it needs, sorted; empty if there
+	// are none or the file does not say.
+	DependsOn []string `json:"depends_on,omitempty"`
+}
+
+// Document is a configuration file, parsed for policies that judge
+// configuration itself.
+type Document struct {
+	Path string `json:"path"`
+	// Format is the syntax, such as "yaml" or "dockerfile".
+	Format string `json:"format"`
+	// Index counts the documents of a multi-document file from 0.
+	Index int `json:"index"`
+	// Line is the 1-based line on which the document starts.
+	Line int `json:"line"`
+	// JSON is the content.
+	JSON RawJSON `json:"content"`
+}
+
+// RawJSON is JSON that is kept as it is.
+type RawJSON []byte
+
+// MarshalJSON returns r, or null if it is empty.
+func (r RawJSON) MarshalJSON() ([]byte, error) {
+	if len(r) == 0 {
+		return []byte("null"), nil
+	}
+	return r, nil
+}
+
+// UnmarshalJSON keeps a copy of b.
+func (r *RawJSON) UnmarshalJSON(b []byte) error {
+	*r = append((*r)[:0], b...)
+	return nil
+}
+
+// Fingerprint is the identity of a finding: a hash over its kind, its rule and
+// the parts that make it that problem (package and advisory; resource address
+// and value; keyed hash of a secret). Parts must not contain a raw secret, and
+// should not contain lines or commits, so that the identity survives moves.
+func Fingerprint(kind Kind, rule string, parts ...string) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "gatehouse/v1\x00%s\x00%s", kind, rule)
+	for _, p := range parts {
+		fmt.Fprintf(h, "\x00%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func compareFindings(a, b Finding) int {
+	return cmp.Or(
+		cmp.Compare(a.Location.Path, b.Location.Path),
+		cmp.Compare(a.Location.Line, b.Location.Line),
+		cmp.Compare(a.Location.Column, b.Location.Column),
+		cmp.Compare(a.Kind, b.Kind),
+		cmp.Compare(a.Rule, b.Rule),
+		cmp.Compare(a.Fingerprint, b.Fingerprint),
+		cmp.Compare(a.Message, b.Message),
+		cmp.Compare(a.Location.EndLine, b.Location.EndLine),
+	)
+}
+
+func compareComponents(a, b Component) int {
+	return cmp.Or(
+		cmp.Compare(a.Location.Path, b.Location.Path),
+		cmp.Compare(a.Purl, b.Purl),
+		cmp.Compare(a.Name, b.Name),
+		cmp.Compare(a.Version, b.Version),
+		cmp.Compare(a.Location.Line, b.Location.Line),
+	)
+}

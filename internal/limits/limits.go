@@ -1,0 +1,94 @@
+// Package limits holds every bound that protects gatehouse from hostile or
+// accidental input, in one place, each with where its value comes from.
+//
+// A bound that is hit never shortens a result silently: it becomes a failed
+// file or a gap in the coverage, so that the verdict is INCOMPLETE.
+package limits
+
+import "time"
+
+const (
+	// MaxFileBytes is the largest file that is read. Larger files are failed
+	// in the coverage. Sources larger than this are almost always data sets,
+	// media or build output; 64 MiB is also the size above which code hosting
+	// services refuse a file (GitHub: 100 MiB hard, 50 MiB warning).
+	MaxFileBytes = 64 << 20
+
+	// MaxInFlightBytes bounds the file bytes held by all workers of a scan
+	// together. With the limit of one file it keeps the peak memory of a scan
+	// independent of the size of the tree.
+	MaxInFlightBytes = 96 << 20
+
+	// MaxGroupFileBytes is the largest file that is kept in memory as a member
+	// of a group (Terraform module, Helm chart). Helm itself refuses charts
+	// whose files exceed 5 MiB (helm.sh/helm/v4/pkg/chart/loader/archive,
+	// MaxDecompressedFileSize).
+	MaxGroupFileBytes = 5 << 20
+
+	// MaxGroupBytes bounds all group members of a scan together. Kubernetes
+	// refuses releases over 1 MiB, and the largest public Terraform monorepos
+	// hold less than 30 MiB of configuration.
+	MaxGroupBytes = 128 << 20
+
+	// MaxFiles bounds the number of files of a target. The Linux kernel has
+	// about 90,000, Chromium about 450,000.
+	MaxFiles = 2_000_000
+
+	// MaxDepth bounds the directory depth. PATH_MAX (4096) admits at most 2,048
+	// one-letter directories; no real tree exceeds 64.
+	MaxDepth = 256
+
+	// MaxFindingsPerFile bounds what one scanner may report for one file. The
+	// rest is a gap, so that a generated file cannot fill memory or a report.
+	MaxFindingsPerFile = 10_000
+
+	// FileTimeout bounds the time that one scanner may spend on one file or
+	// group. The slowest real group measured (a Terraform tree with 185 files)
+	// needs 7 s on two slow cores.
+	FileTimeout = 2 * time.Minute
+
+	// MaxYAMLBytes is the largest YAML or JSON document parsed into a tree; a
+	// tree needs 10 to 30 times the memory of its text.
+	MaxYAMLBytes = 16 << 20
+
+	// MaxYAMLNodes bounds the nodes of one YAML document after aliases are
+	// expanded ("billion laughs"). kube-apiserver refuses requests over 3 MiB
+	// (k8s.io/apiserver, MaxRequestBodyBytes), which is far below this many
+	// nodes.
+	MaxYAMLNodes = 2_000_000
+
+	// MaxNesting bounds how deeply a JSON, YAML or HCL document may nest.
+	// encoding/json refuses more than 10,000; each level costs a stack frame
+	// in recursive consumers, and no configuration nests over 100.
+	MaxNesting = 500
+
+	// PolicyTimeout bounds one policy evaluation of a whole report.
+	PolicyTimeout = 60 * time.Second
+
+	// PolicyHeapBytes bounds the growth of the heap while policies are
+	// evaluated. OPA keeps about 20 bytes for each byte of input, and the
+	// largest input measured is 30 MiB.
+	PolicyHeapBytes = 1 << 30
+
+	// MaxPolicyBytes is the largest Rego or data file that is loaded.
+	MaxPolicyBytes = 16 << 20
+
+	// MaxWaivers bounds the waivers of one file; more than this is a generated
+	// list and no decision by a person.
+	MaxWaivers = 10_000
+
+	// MaxAdvisoryBytes is the largest advisory file that is imported. The
+	// largest OSV entry published so far (a Linux kernel CVE) has 1.5 MiB.
+	MaxAdvisoryBytes = 16 << 20
+
+	// MaxDatabaseBytes is the largest vulnerability database that is unpacked.
+	// The published trivy-db unpacks to about 900 MiB (2026).
+	MaxDatabaseBytes = 4 << 30
+
+	// MaxConfigBytes is the largest gatehouse.yaml or waiver file.
+	MaxConfigBytes = 4 << 20
+
+	// MaxArchiveRatio bounds how many bytes one compressed byte may unpack to.
+	// DEFLATE reaches 1032:1 at most; text reaches about 20:1.
+	MaxArchiveRatio = 200
+)

@@ -1,0 +1,63 @@
+package gatehouse
+
+// ReportVersion is the version of the JSON form of [Report]. It changes when a
+// field changes its meaning or goes away.
+const ReportVersion = 1
+
+// Report is all that was found in a target. The same input gives the same
+// bytes.
+type Report struct {
+	// Version is [ReportVersion].
+	Version int `json:"version"`
+	// Tool made the report.
+	Tool Tool `json:"tool"`
+	// Target is what was scanned.
+	Target TargetInfo `json:"target"`
+	// Databases are the data that scanners matched against, by scanner name.
+	Databases map[string]Database `json:"databases,omitempty"`
+	// Findings are sorted by place; never nil.
+	Findings []Finding `json:"findings"`
+	// Components are sorted by file and purl; never nil.
+	Components []Component `json:"components"`
+	Coverage   Coverage    `json:"coverage"`
+
+	// Documents are parsed configuration for policies; not part of the JSON.
+	Documents []Document `json:"-"`
+	// Stats are about the run, not about the target; not part of the JSON.
+	Stats Stats `json:"-"`
+}
+
+// Tool is a program and its version.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// TargetInfo identifies what was scanned.
+type TargetInfo struct {
+	Kind TargetKind `json:"kind"`
+	Name string     `json:"name"`
+	// Digest is "sha256:" and the hash of a listing that has for each file
+	// that was read, sorted by path, a line with the hash in hex, two spaces
+	// and the path as a Go string literal.
+	Digest string `json:"digest"`
+	// Files and Bytes count what was read.
+	Files int   `json:"files"`
+	Bytes int64 `json:"bytes"`
+}
+
+// Stats describes how a scan ran.
+type Stats struct {
+	// CacheHits and CacheMisses count results, not files.
+	CacheHits, CacheMisses int
+}
+
+// Finding returns the finding with the id, or nil.
+func (r *Report) Finding(id string) *Finding {
+	for i := range r.Findings {
+		if r.Findings[i].ID == id {
+			return &r.Findings[i]
+		}
+	}
+	return nil
+}
