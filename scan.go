@@ -1,0 +1,572 @@
+package gatehouse
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
+)
+
+// ScanOptions changes how [Scan] works. The zero value is sensible.
+type ScanOptions struct {
+	// Tool is written into the report.
+	Tool Tool
+	// Exclude leaves out files and directories; nil leaves out nothing.
+	Exclude Excluder
+	// Cache keeps results between scans; nil keeps none.
+	Cache Cache
+	// Databases describes the data of scanners, by scanner name, for the
+	// report.
+	Databases map[string]Database
+	// Parallelism is the number of files read at once; 0 means GOMAXPROCS.
+	Parallelism int
+	// MaxFileBytes is the largest file that is scanned; 0 means
+	// [limits.MaxFileBytes].
+	MaxFileBytes int64
+	// FileTimeout bounds one call of a scanner; 0 means [limits.FileTimeout].
+	FileTimeout time.Duration
+	// Progress is called now and then from several goroutines; may be nil.
+	Progress func(Progress)
+}
+
+// Excluder says whether a file or directory is left out, and why, as a clause.
+// Nothing below an excluded directory is listed.
+type Excluder func(path string, dir bool) (reason string, excluded bool)
+
+// Cache stores results by key. It may lose entries at any time; it must never
+// return anything but what was put. Its methods are called concurrently.
+type Cache interface {
+	Get(key [32]byte) ([]byte, bool)
+	Put(key [32]byte, value []byte)
+}
+
+// Progress is how far a scan is.
+type Progress struct {
+	FilesDone, FilesTotal int
+	BytesDone, BytesTotal int64
+}
+
+// Unscannable is an error of a scanner that says more than that the file could
+// not be parsed, which is what other errors mean.
+type Unscannable struct {
+	Code   GapCode
+	Line   int // 1-based; 0 if unknown
+	Reason string
+}
+
+func (u *Unscannable) Error() string { return u.Reason }
+
+// Scan lists the target, reads each file once, gives the bytes to every
+// scanner that wants them, and returns what they found together with what was
+// and was not looked at. It returns an error only if there is no report to
+// speak of: the target cannot be listed, the scanners are unusable, or ctx
+// ended.
+func Scan(ctx context.Context, target *Target, scanners []*Scanner, opts ScanOptions) (*Report, error) {
+	if err := Validate(scanners); err != nil {
+		return nil, fmt.Errorf("scan %q: %w", target.Name, err)
+	}
+	if opts.Parallelism <= 0 {
+		opts.Parallelism = runtime.GOMAXPROCS(0)
+	}
+	if opts.MaxFileBytes <= 0 {
+		opts.MaxFileBytes = limits.MaxFileBytes
+	}
+	if opts.FileTimeout <= 0 {
+		opts.FileTimeout = limits.FileTimeout
+	}
+	found, err := list(ctx, target.FS, opts.Exclude, max(opts.Parallelism, 4))
+	if err != nil {
+		return nil, fmt.Errorf("scan %q: %w", target.Name, err)
+	}
+	s := newScan(target, scanners, opts, found)
+	if err := s.run(ctx); err != nil {
+		return nil, fmt.Errorf("scan %q: %w", target.Name, err)
+	}
+	return s.report(), nil
+}
+
+// scan is the state of one call of [Scan].
+type scan struct {
+	target   *Target
+	scanners []*Scanner
+	opts     ScanOptions
+	found    *listing
+
+	files  []fileState
+	groups []*groupState
+	order  []int // in which files are read: members of groups first
+	bytes  *weights
+	keys   []string // cache key prefix of each scanner
+
+	mu       sync.Mutex
+	canaries [][]Gap // of each scanner, for the samples it missed
+	stats    Stats
+	progress Progress
+}
+
+// fileState is what is known about one file; only the worker that has the file
+// changes it, apart from group results, which their worker sets.
+type fileState struct {
+	info    FileInfo
+	digest  string
+	readErr *Unscannable
+	wants   []Want         // by scanner
+	owner   []*groupState  // by scanner; nil unless a group owns the file
+	members []*groupState  // all groups that need the file
+	results []*callOutcome // by scanner; nil if it was not called
+}
+
+type groupState struct {
+	scanner int
+	group   Group
+	outcome *callOutcome
+
+	mu      sync.Mutex
+	missing int // members that are not read yet
+}
+
+// callOutcome is what one call of a scanner gave.
+type callOutcome struct {
+	result result
+	err    *Unscannable
+	// abandoned is true if the call may still be running.
+	abandoned bool
+}
+
+func newScan(target *Target, scanners []*Scanner, opts ScanOptions, found *listing) *scan {
+	s := &scan{target: target, scanners: scanners, opts: opts, found: found,
+		files:    make([]fileState, len(found.files)),
+		bytes:    newWeights(limits.MaxInFlightBytes),
+		keys:     make([]string, len(scanners)),
+		canaries: make([][]Gap, len(scanners)),
+	}
+	index := make(map[string]int, len(found.files))
+	for i, info := range found.files {
+		index[info.Path] = i
+		f := &s.files[i]
+		f.info = info
+		f.wants = make([]Want, len(scanners))
+		f.owner = make([]*groupState, len(scanners))
+		f.results = make([]*callOutcome, len(scanners))
+		for k, sc := range scanners {
+			f.wants[k] = sc.Want(info)
+		}
+		s.progress.BytesTotal += info.Bytes
+	}
+	s.progress.FilesTotal = len(s.files)
+	for k, sc := range scanners {
+		s.keys[k] = strings.Join([]string{"1", sc.Name, sc.Version, sc.RulesDigest, sc.OptionsDigest, sc.DatabaseDigest}, "\x00")
+		if sc.Groups != nil {
+			s.addGroups(k, sc.Groups(found.files), index)
+		}
+	}
+	var rest []int
+	for i := range s.files {
+		if len(s.files[i].members) > 0 {
+			s.order = append(s.order, i)
+		} else {
+			rest = append(rest, i)
+		}
+	}
+	s.order = append(s.order, rest...)
+	return s
+}
+
+func (s *scan) addGroups(scanner int, groups []Group, index map[string]int) {
+	kept := int64(0)
+	for _, g := range groups {
+		gs := &groupState{scanner: scanner, group: g}
+		gs.group.Files = map[string]*File{}
+		add := func(p string, owned bool) {
+			i, ok := index[p]
+			if !ok {
+				return
+			}
+			f := &s.files[i]
+			if owned && f.owner[scanner] != nil {
+				return
+			}
+			if owned {
+				f.owner[scanner] = gs
+			}
+			if slices.Contains(f.members, gs) {
+				return
+			}
+			if f.info.Bytes > limits.MaxGroupFileBytes || kept+f.info.Bytes > limits.MaxGroupBytes {
+				if owned {
+					f.results[scanner] = &callOutcome{err: &Unscannable{Code: GapTooLarge,
+						Reason: fmt.Sprintf("too large to be looked at together with the rest of %s", g.Dir)}}
+				}
+				return
+			}
+			kept += f.info.Bytes
+			f.members = append(f.members, gs)
+			gs.missing++
+		}
+		for _, p := range g.Owned {
+			add(p, true)
+		}
+		for _, p := range g.Context {
+			add(p, false)
+		}
+		if gs.missing > 0 {
+			s.groups = append(s.groups, gs)
+		}
+	}
+}
+
+// run reads all files and waits for all calls.
+func (s *scan) run(ctx context.Context) error {
+	jobs := make(chan int)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for k := range s.scanners {
+			s.runCanaries(ctx, k)
+		}
+	})
+	for range s.opts.Parallelism {
+		wg.Go(func() {
+			var buf []byte
+			for i := range jobs {
+				buf = s.scanFile(ctx, &s.files[i], buf)
+			}
+		})
+	}
+	for _, i := range s.order {
+		if ctx.Err() != nil {
+			break
+		}
+		jobs <- i
+	}
+	close(jobs)
+	wg.Wait()
+	return ctx.Err()
+}
+
+// scanFile reads one file and calls each scanner that wants it. It returns the
+// buffer to use for the next one.
+func (s *scan) scanFile(ctx context.Context, f *fileState, buf []byte) []byte {
+	weight := min(f.info.Bytes, s.opts.MaxFileBytes)
+	s.bytes.acquire(weight)
+	defer s.bytes.release(weight)
+
+	if len(f.members) > 0 {
+		buf = nil // a member of a group is kept
+	}
+	file, buf := s.read(f, buf)
+	f.digest = file.Digest
+	if f.readErr == nil {
+		for k, sc := range s.scanners {
+			if !f.wants[k].Scan || f.owner[k] != nil {
+				continue
+			}
+			f.results[k] = s.call(ctx, k, sc.fileKey(s.keys[k], file), file.Path, func(ctx context.Context, p *Pass) error {
+				return sc.ScanFile(ctx, file, p)
+			})
+			if f.results[k].abandoned {
+				buf = nil // the scanner may still be reading it
+			}
+		}
+	}
+	for _, g := range f.members {
+		s.arrive(ctx, g, f, file)
+	}
+	if len(f.members) > 0 || cap(buf) > 4<<20 {
+		buf = nil
+	}
+	s.done(f)
+	return buf
+}
+
+// read reads the file once. Content that is larger than the limit is hashed,
+// but not kept.
+func (s *scan) read(f *fileState, buf []byte) (*File, []byte) {
+	file := &File{FileInfo: f.info}
+	fail := func(code GapCode, reason string) (*File, []byte) {
+		f.readErr = &Unscannable{Code: code, Reason: reason}
+		return file, buf
+	}
+	h, err := s.target.FS.Open(f.info.Path)
+	if err != nil {
+		return fail(GapUnreadable, errorReason(err))
+	}
+	defer h.Close()
+	if f.info.Bytes > s.opts.MaxFileBytes {
+		sum := sha256.New()
+		if _, err := io.Copy(sum, h); err != nil {
+			return fail(GapUnreadable, errorReason(err))
+		}
+		file.Digest = hex.EncodeToString(sum.Sum(nil))
+		return fail(GapTooLarge, fmt.Sprintf("%d bytes are more than the limit of %d; exclude the file, or raise limits.max_file_bytes", f.info.Bytes, s.opts.MaxFileBytes))
+	}
+	if int64(cap(buf)) <= f.info.Bytes {
+		buf = make([]byte, 0, f.info.Bytes+1) // one more, so that the end shows in one read
+	}
+	buf, err = readAll(h, buf, s.opts.MaxFileBytes)
+	if err != nil {
+		return fail(GapUnreadable, errorReason(err))
+	}
+	sum := sha256.Sum256(buf)
+	file.Data, file.Bytes = buf, int64(len(buf))
+	file.Digest = hex.EncodeToString(sum[:])
+	f.info.Bytes = file.Bytes
+	return file, buf
+}
+
+// arrive hands a file to a group, and looks at the group if it was the last.
+func (s *scan) arrive(ctx context.Context, g *groupState, f *fileState, file *File) {
+	g.mu.Lock()
+	if f.readErr == nil {
+		g.group.Files[file.Path] = file
+	}
+	g.missing--
+	last := g.missing == 0
+	g.mu.Unlock()
+	if !last || len(g.group.Files) == 0 {
+		return
+	}
+	sc := s.scanners[g.scanner]
+	key := sc.groupKey(s.keys[g.scanner], &g.group)
+	g.outcome = s.call(ctx, g.scanner, key, g.group.Dir, func(ctx context.Context, p *Pass) error {
+		return sc.ScanGroup(ctx, &g.group, p)
+	})
+	if !g.outcome.abandoned {
+		g.group.Files = nil
+	}
+}
+
+// call runs one call of a scanner: from the cache if it can, with a time
+// limit, and without letting a panic through.
+func (s *scan) call(ctx context.Context, k int, key [32]byte, path string, f func(context.Context, *Pass) error) *callOutcome {
+	if r, ok := s.cached(key); ok {
+		return &callOutcome{result: r}
+	}
+	pass := &Pass{scanner: s.scanners[k], maxFindings: limits.MaxFindingsPerFile, path: path}
+	err, returned := guard(ctx, s.opts.FileTimeout, func(ctx context.Context) error { return f(ctx, pass) })
+	if !returned {
+		// The call may still be adding to the pass, so nothing of it is used.
+		return &callOutcome{err: err, abandoned: true}
+	}
+	out := &callOutcome{result: pass.finish(), err: err}
+	if err == nil && len(out.result.Documents) == 0 { // documents may hold secrets
+		s.store(key, out.result)
+	}
+	return out
+}
+
+// guard calls f in a goroutine of its own, so that neither a panic nor a hang
+// takes the scan with it. If returned is false, f may still be running.
+func guard(ctx context.Context, timeout time.Duration, f func(context.Context) error) (_ *Unscannable, returned bool) {
+	// A scanner that heeds its context gets to say how far it came; one that
+	// does not is left behind a little later.
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				done <- &Unscannable{Code: GapPanic, Reason: clip(fmt.Sprintf("the scanner crashed: %v%s", r, panicPlace()))}
+			}
+		}()
+		done <- f(ctx)
+	}()
+	tooLong := &Unscannable{Code: GapTimeout, Reason: fmt.Sprintf("the scanner took longer than %s", timeout)}
+	var err error
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		grace := time.NewTimer(time.Second)
+		defer grace.Stop()
+		select {
+		case err = <-done:
+		case <-grace.C:
+			return tooLong, false
+		}
+	}
+	if err == nil {
+		return nil, true
+	}
+	if u, ok := errors.AsType[*Unscannable](err); ok {
+		u.Reason = clip(u.Reason)
+		return u, true
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return tooLong, true
+	}
+	return &Unscannable{Code: GapParse, Reason: clip(err.Error())}, true
+}
+
+// panicPlace names the function that panicked: the first frame above the
+// runtime's.
+func panicPlace() string {
+	pc := make([]uintptr, 16)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)])
+	for {
+		f, more := frames.Next()
+		if f.Function != "" && !strings.HasPrefix(f.Function, "runtime.") && !strings.HasPrefix(f.Function, "github.com/gatehouse-sec/gatehouse.guard") {
+			return " in " + f.Function
+		}
+		if !more {
+			return ""
+		}
+	}
+}
+
+func (s *scan) cached(key [32]byte) (r result, ok bool) {
+	if s.opts.Cache == nil {
+		return r, false
+	}
+	b, ok := s.opts.Cache.Get(key)
+	if ok && len(b) > 0 {
+		ok = json.Unmarshal(b, &r) == nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !ok {
+		s.stats.CacheMisses++
+		return result{}, false
+	}
+	s.stats.CacheHits++
+	return r, true
+}
+
+func (s *scan) store(key [32]byte, r result) {
+	if s.opts.Cache == nil {
+		return
+	}
+	if r.empty() {
+		s.opts.Cache.Put(key, nil)
+		return
+	}
+	if b, err := json.Marshal(r); err == nil {
+		s.opts.Cache.Put(key, b)
+	}
+}
+
+func (s *scan) done(f *fileState) {
+	if s.opts.Progress == nil {
+		return
+	}
+	s.mu.Lock()
+	s.progress.FilesDone++
+	s.progress.BytesDone += f.info.Bytes
+	p := s.progress
+	s.mu.Unlock()
+	s.opts.Progress(p)
+}
+
+// runCanaries gives a scanner its known-bad samples, without cache.
+func (s *scan) runCanaries(ctx context.Context, k int) {
+	sc := s.scanners[k]
+	for _, c := range sc.Canaries {
+		data := c.Data()
+		sum := sha256.Sum256(data)
+		file := &File{FileInfo: FileInfo{Path: c.Path, Bytes: int64(len(data)), Mode: 0o644}, Data: data, Digest: hex.EncodeToString(sum[:])}
+		pass := &Pass{scanner: sc, maxFindings: limits.MaxFindingsPerFile, path: c.Path}
+		err, returned := guard(ctx, s.opts.FileTimeout, func(ctx context.Context) error { return sc.ScanFile(ctx, file, pass) })
+		reason := ""
+		switch {
+		case err != nil:
+			reason = fmt.Sprintf("the scanner could not look at its known-bad sample, so its silence means nothing: %s", err.Reason)
+		case !returned || !slices.ContainsFunc(pass.result.Findings, func(f Finding) bool { return f.matches(c.Rule) }):
+			reason = fmt.Sprintf("the scanner missed its known-bad sample for rule %s, so its silence means nothing", c.Rule)
+		default:
+			continue
+		}
+		s.canaries[k] = append(s.canaries[k], Gap{Code: GapCanary, Scanner: sc.Name, Entry: c.Name, Reason: reason})
+	}
+}
+
+func (f *Finding) matches(rule string) bool {
+	return f.Rule == rule || f.Vulnerability != nil && slices.Contains(f.Vulnerability.Aliases, rule)
+}
+
+func (r *result) empty() bool {
+	return len(r.Findings) == 0 && len(r.Components) == 0 && len(r.Gaps) == 0 && r.Skip == "" && len(r.Failed) == 0
+}
+
+func (sc *Scanner) fileKey(prefix string, f *File) [32]byte {
+	h := sha256.New()
+	writeKey(h, prefix, "file", f.Path, f.Digest)
+	return [32]byte(h.Sum(nil))
+}
+
+func (sc *Scanner) groupKey(prefix string, g *Group) [32]byte {
+	h := sha256.New()
+	writeKey(h, prefix, "group", g.Type, g.Dir)
+	for _, list := range [][]string{g.Owned, g.Context} {
+		for _, p := range list {
+			if f := g.Files[p]; f != nil {
+				writeKey(h, p, f.Digest)
+			}
+		}
+		writeKey(h, "")
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+func writeKey(h hash.Hash, parts ...string) {
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+}
+
+// clip makes a message of foreign origin fit for a report: one line of
+// printable text, at most 400 bytes.
+func clip(s string) string {
+	const max = 400
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case r < ' ' || r == 0x7f || r == '\ufffd':
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > max {
+		s = strings.ToValidUTF8(s[:max], "") + " …"
+	}
+	return s
+}
+
+// weights is a semaphore that counts bytes.
+type weights struct {
+	mu   sync.Mutex
+	cond *sync.Cond
+	free int64
+}
+
+func newWeights(n int64) *weights {
+	w := &weights{free: n}
+	w.cond = sync.NewCond(&w.mu)
+	return w
+}
+
+func (w *weights) acquire(n int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.free < n {
+		w.cond.Wait()
+	}
+	w.free -= n
+}
+
+func (w *weights) release(n int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.free += n
+	w.cond.Broadcast()
+}
