@@ -151,7 +151,7 @@ type result struct {
 }
 
 // Report adds a finding. ID and Scanner are set later; an empty path means
-// that of the file.
+// that of the file, an empty fingerprint one over rule, path and message.
 func (p *Pass) Report(f Finding) {
 	if len(p.result.Findings) >= p.maxFindings {
 		p.dropped++
@@ -159,6 +159,9 @@ func (p *Pass) Report(f Finding) {
 	}
 	if f.Location.Path == "" {
 		f.Location.Path = p.path
+	}
+	if f.Fingerprint == "" {
+		f.Fingerprint = Fingerprint(f.Kind, f.Rule, f.Location.Path, f.Message)
 	}
 	f.Scanner = p.scanner.Name
 	p.result.Findings = append(p.result.Findings, f)
