@@ -1,0 +1,234 @@
+// Package builder writes the files of a vulnerability database. The same
+// entries, added in the same order, give the same bytes.
+package builder
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
+)
+
+// Source is an origin of advisories, and what its licence asks for.
+type Source struct {
+	vulndb.Source
+	// License is an SPDX expression; empty if it is not known.
+	License string
+	// Attribution names whom the licence wants to be named; may be empty.
+	Attribution string
+}
+
+// Builder collects advisories. Their content waits in a file; only the keys
+// are in memory.
+type Builder struct {
+	dir     string
+	spill   *os.File
+	w       *bufio.Writer
+	offset  int64
+	entries []entry
+	// newest is the position in entries, by source and own id.
+	newest     map[[2]string]int
+	advisories []advisoryKey
+	buckets    map[string]*vulndb.ManifestSource
+}
+
+type entry struct {
+	id, sourceID string
+	modified     time.Time
+	detail       span
+	superseded   bool
+}
+
+type advisoryKey struct {
+	bucket, pkg, id string
+	entry           int
+	span
+}
+
+// span is a piece of the spill file; its zero value is none.
+type span struct {
+	offset int64
+	bytes  int
+}
+
+// New makes a builder that writes into the directory, which must exist.
+func New(dir string) (*Builder, error) {
+	f, err := os.CreateTemp(dir, "spill-")
+	if err != nil {
+		return nil, fmt.Errorf("build the database: %w", err)
+	}
+	return &Builder{
+		dir: dir, spill: f, w: bufio.NewWriterSize(f, 1<<20),
+		newest: map[[2]string]int{}, buckets: map[string]*vulndb.ManifestSource{},
+	}, nil
+}
+
+// Close releases what the builder holds; the finished database stays.
+func (b *Builder) Close() error {
+	return errors.Join(b.spill.Close(), os.Remove(b.spill.Name()))
+}
+
+// Entry is one entry of a source, which may concern several packages.
+type Entry struct {
+	b *Builder
+	n int
+}
+
+// Entry starts the entry that the source calls id. Of two entries of a source
+// with the same id, the one that was modified last counts, and if that is the
+// same time, the one that was added last. It returns false if the entry is
+// older than one that is there.
+func (b *Builder) Entry(sourceID, id string, modified time.Time, d vulndb.Detail) (Entry, bool, error) {
+	if id == "" || sourceID == "" {
+		return Entry{}, false, fmt.Errorf("add entry %q of source %q: the ids must not be empty", id, sourceID)
+	}
+	key := [2]string{sourceID, id}
+	if n, ok := b.newest[key]; ok {
+		if b.entries[n].modified.After(modified) {
+			return Entry{}, false, nil
+		}
+		b.entries[n].superseded = true
+	}
+	s, err := b.put(d)
+	if err != nil {
+		return Entry{}, false, fmt.Errorf("add entry %q: %w", id, err)
+	}
+	b.newest[key] = len(b.entries)
+	b.entries = append(b.entries, entry{id: id, sourceID: sourceID, modified: modified, detail: s})
+	return Entry{b, len(b.entries) - 1}, true, nil
+}
+
+// Advisory adds what the entry says about a package.
+//
+// If two entries of a source share an id for the same package, one of them
+// keeps it (the one whose own id it is, else that with the smallest own id),
+// and the others are stored under their own ids with the shared one as alias:
+// none hides another.
+func (e Entry) Advisory(ecosystem string, src Source, pkg string, a vulndb.Advisory) error {
+	if ecosystem == "" || src.Name == "" || pkg == "" || a.ID == "" {
+		return fmt.Errorf("add advisory %q of %q: ecosystem, source, package and id must not be empty", a.ID, pkg)
+	}
+	s, err := e.b.put(a)
+	if err != nil {
+		return fmt.Errorf("add advisory %q: %w", a.ID, err)
+	}
+	bucket := ecosystem + "::" + src.Name
+	if e.b.buckets[bucket] == nil {
+		e.b.buckets[bucket] = &vulndb.ManifestSource{
+			Ecosystem: ecosystem, Source: src.Source, License: src.License, Attribution: src.Attribution,
+		}
+	}
+	e.b.advisories = append(e.b.advisories, advisoryKey{bucket, vulndb.NormalizeName(ecosystem, pkg), a.ID, e.n, s})
+	return nil
+}
+
+func (b *Builder) put(v any) (span, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return span{}, err
+	}
+	s := span{b.offset, len(data)}
+	_, err = b.w.Write(data)
+	b.offset += int64(len(data))
+	return s, err
+}
+
+func (b *Builder) get(s span, v any) error {
+	buf := make([]byte, s.bytes)
+	if _, err := b.spill.ReadAt(buf, s.offset); err != nil {
+		return err
+	}
+	return json.Unmarshal(buf, v)
+}
+
+// Finish writes the three files. It takes the origin and the counts of what
+// was left out from m, and returns the whole manifest.
+func (b *Builder) Finish(meta vulndb.Metadata, m vulndb.Manifest) (vulndb.Manifest, error) {
+	if err := b.w.Flush(); err != nil {
+		return m, fmt.Errorf("build the database: %w", err)
+	}
+	b.resolve()
+	path := filepath.Join(b.dir, vulndb.FileName)
+	if err := b.writeFile(path); err != nil {
+		return m, fmt.Errorf("build the database: %w", err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return m, fmt.Errorf("build the database: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return m, fmt.Errorf("build the database: %w", err)
+	}
+	m.Bytes = info.Size()
+	if m.Digest, err = vulndb.Digest(f); err != nil {
+		return m, err
+	}
+	m.Advisories, m.Ecosystems, m.Sources = 0, map[string]int{}, []vulndb.ManifestSource{}
+	for _, s := range b.buckets {
+		if s.Advisories == 0 {
+			continue
+		}
+		m.Sources = append(m.Sources, *s)
+		m.Ecosystems[s.Ecosystem] += s.Advisories
+		m.Advisories += s.Advisories
+	}
+	slices.SortFunc(m.Sources, func(a, b vulndb.ManifestSource) int {
+		return cmp.Or(cmp.Compare(a.Ecosystem, b.Ecosystem), cmp.Compare(a.Name, b.Name))
+	})
+	return m, errors.Join(vulndb.WriteMetadata(b.dir, meta), vulndb.WriteManifest(b.dir, m))
+}
+
+// resolve drops what was superseded, sorts the rest as it is written, and
+// makes the ids of each package unique.
+func (b *Builder) resolve() {
+	b.advisories = slices.DeleteFunc(b.advisories, func(a advisoryKey) bool { return b.entries[a.entry].superseded })
+	for moved := true; moved; {
+		b.sort()
+		moved = false
+		first := 0
+		for i := 1; i < len(b.advisories); i++ {
+			f, a := &b.advisories[first], &b.advisories[i]
+			if a.bucket != f.bucket || a.pkg != f.pkg || a.id != f.id {
+				first = i
+				continue
+			}
+			// The first keeps the id. An entry is moved at most once, to its
+			// own id, where it then comes first: the loop ends.
+			if a.entry != f.entry {
+				a.id = b.entries[a.entry].id
+				moved = true
+			}
+		}
+	}
+}
+
+func (b *Builder) sort() {
+	slices.SortFunc(b.advisories, func(x, y advisoryKey) int {
+		ex, ey := &b.entries[x.entry], &b.entries[y.entry]
+		return cmp.Or(
+			cmp.Compare(x.bucket, y.bucket),
+			cmp.Compare(x.pkg, y.pkg),
+			cmp.Compare(x.id, y.id),
+			cmp.Compare(btoi(ex.id != x.id), btoi(ey.id != y.id)),
+			cmp.Compare(ex.id, ey.id),
+			cmp.Compare(x.entry, y.entry),
+			cmp.Compare(x.offset, y.offset),
+		)
+	})
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,326 @@
+package vulndb
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb/boltfile"
+)
+
+var (
+	// ErrNotFound means that there is no database; one must be imported or
+	// pulled.
+	ErrNotFound = errors.New("no vulnerability database")
+	// ErrSchema means that another program version is needed to read it.
+	ErrSchema = errors.New("unsupported schema version")
+	// ErrEmpty means that there is not one advisory in the database.
+	ErrEmpty = errors.New("the vulnerability database has no advisories")
+	// ErrCorrupt means that the file is damaged; it must be fetched again.
+	ErrCorrupt = boltfile.ErrCorrupt
+	// ErrLocked means that another program is writing the file; wait.
+	ErrLocked = boltfile.ErrLocked
+)
+
+const (
+	bucketDetails    = "vulnerability"
+	bucketDataSource = "data-source"
+	separator        = "::"
+)
+
+// hashBytes is up to which size the file of a database without manifest is
+// hashed when it is opened: a tenth of a second on a slow core.
+const hashBytes = 64 << 20
+
+// DB is an open database. Its methods may be called concurrently.
+type DB struct {
+	dir      string
+	file     *boltfile.File
+	meta     Metadata
+	manifest *Manifest // nil if another program made the database
+	digest   string
+	// wholeDigest is true if the digest covers the whole content.
+	wholeDigest bool
+	details     boltfile.Bucket
+	// buckets are those of each language ecosystem, sorted by name.
+	buckets map[string][]sourceBucket
+	count   func() (map[string]int, error)
+}
+
+type sourceBucket struct {
+	name   string
+	source Source
+	bucket boltfile.Bucket
+}
+
+// Open opens the database in dir. Errors wrap one of the Err variables and
+// name the next step.
+func Open(dir string) (*DB, error) {
+	db, err := open(dir)
+	if err == nil {
+		return db, nil
+	}
+	next := "run `gatehouse db import` or `gatehouse db pull`"
+	switch {
+	case errors.Is(err, ErrCorrupt), errors.Is(err, ErrEmpty):
+		next = "replace it: run `gatehouse db import` or `gatehouse db pull` again"
+	case errors.Is(err, ErrSchema):
+		next = fmt.Sprintf("pull a database of schema version %d", SchemaVersion)
+	case errors.Is(err, ErrLocked):
+		next = "wait until the other program is done, or use a directory of your own"
+	case errors.Is(err, fs.ErrPermission):
+		next = "make the directory and its files readable"
+	}
+	return nil, fmt.Errorf("open the vulnerability database in %q: %w: %s", dir, err, next)
+}
+
+func open(dir string) (_ *DB, err error) {
+	db := &DB{dir: dir}
+	defer func() {
+		if err != nil {
+			db.Close()
+		}
+	}()
+	unlock, err := lockDir(dir, syscall.LOCK_SH)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if db.file, err = openFile(dir); err != nil {
+		return nil, err
+	}
+	if db.file.Bytes() > limits.MaxDatabaseBytes {
+		return nil, fmt.Errorf("%s has %d bytes, the limit is %d", FileName, db.file.Bytes(), int64(limits.MaxDatabaseBytes))
+	}
+	rawMeta, err := readSmall(filepath.Join(dir, MetadataName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is a %s but no %s, so that its age is not known", FileName, MetadataName)
+	} else if err != nil {
+		return nil, err
+	}
+	if db.meta, err = ParseMetadata(rawMeta); err != nil {
+		return nil, err
+	}
+	if db.manifest, err = readManifest(dir); err != nil {
+		return nil, err
+	}
+	if m := db.manifest; m != nil && m.Bytes != db.file.Bytes() {
+		return nil, fmt.Errorf("%w: %s has %d bytes, %s says %d (if another program replaced the database on purpose, delete %s)",
+			ErrCorrupt, FileName, db.file.Bytes(), ManifestName, m.Bytes, ManifestName)
+	}
+	if err := db.readBuckets(); err != nil {
+		return nil, err
+	}
+	if err := db.identify(rawMeta); err != nil {
+		return nil, err
+	}
+	db.count = sync.OnceValues(db.countEcosystems)
+	return db, nil
+}
+
+func openFile(dir string) (*boltfile.File, error) {
+	f, err := boltfile.Open(filepath.Join(dir, FileName))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	return nil, fmt.Errorf("%w: there is no %s in the directory", ErrNotFound, FileName)
+}
+
+// readBuckets lists the root buckets, and makes sure that there is at least
+// one advisory.
+func (db *DB) readBuckets() error {
+	root := db.file.Root()
+	details, ok, err := root.Bucket(bucketDetails)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%w: there is no bucket %q in %s", ErrCorrupt, bucketDetails, FileName)
+	}
+	db.details = details
+	sources, _, err := root.Bucket(bucketDataSource)
+	if err != nil {
+		return err
+	}
+	db.buckets = map[string][]sourceBucket{}
+	empty := true
+	err = root.ForEach(func(e boltfile.Entry) error {
+		name := string(e.Key)
+		if !e.IsBucket || name == bucketDetails || name == bucketDataSource {
+			return nil
+		}
+		b, err := root.Open(e)
+		if err != nil {
+			return err
+		}
+		if empty {
+			if empty, err = isEmpty(b); err != nil {
+				return err
+			}
+		}
+		ecosystem, sourceName, ok := strings.Cut(name, separator)
+		if !ok {
+			return nil // an operating system, or an index
+		}
+		sb := sourceBucket{name: name, bucket: b, source: Source{Name: sourceName}}
+		if sources != (boltfile.Bucket{}) {
+			data, ok, err := sources.Get(name)
+			if err != nil {
+				return err
+			}
+			if ok {
+				var raw rawSource
+				if err := json.Unmarshal(data, &raw); err != nil {
+					return fmt.Errorf("%w: the source of %q: %w", ErrCorrupt, name, err)
+				}
+				sb.source = Source(raw)
+			}
+		}
+		db.buckets[ecosystem] = append(db.buckets[ecosystem], sb)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if empty {
+		return ErrEmpty
+	}
+	return nil
+}
+
+var errStop = errors.New("stop")
+
+// isEmpty is false as soon as there is a package with an advisory.
+func isEmpty(b boltfile.Bucket) (bool, error) {
+	err := b.ForEach(func(e boltfile.Entry) error {
+		if !e.IsBucket {
+			return nil
+		}
+		pkg, err := b.Open(e)
+		if err != nil {
+			return err
+		}
+		return pkg.ForEach(func(boltfile.Entry) error { return errStop })
+	})
+	if errors.Is(err, errStop) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (db *DB) identify(rawMeta []byte) error {
+	if db.manifest != nil {
+		db.digest, db.wholeDigest = db.manifest.Digest, true
+		return nil
+	}
+	if db.file.Bytes() <= hashBytes {
+		d, err := Digest(db.file.Content())
+		db.digest, db.wholeDigest = d, true
+		return err
+	}
+	var err error
+	db.digest, err = Digest(strings.NewReader(fmt.Sprintf("%s\n%d\n", rawMeta, db.file.Bytes())))
+	return err
+}
+
+// Digest is "sha256:" and the hash in hex of all that r yields.
+func Digest(r io.Reader) (string, error) {
+	h := sha256.New()
+	if _, err := io.Copy(h, r); err != nil {
+		return "", fmt.Errorf("hash the database: %w", err)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Close releases the file. It is safe to call more than once.
+func (db *DB) Close() error {
+	if db.file == nil {
+		return nil
+	}
+	return db.file.Close()
+}
+
+// Info identifies the database. Advisories is 0 if another program made the
+// database, because counting would mean reading all of it; see [DB.Ecosystems].
+func (db *DB) Info() gatehouse.Database {
+	info := gatehouse.Database{
+		Digest:    db.digest,
+		UpdatedAt: db.meta.UpdatedAt.UTC().Format(time.RFC3339),
+	}
+	if db.manifest != nil {
+		info.Advisories = db.manifest.Advisories
+	}
+	for _, buckets := range db.buckets {
+		for _, b := range buckets {
+			info.Sources = append(info.Sources, b.source.Name)
+		}
+	}
+	slices.Sort(info.Sources)
+	info.Sources = slices.Compact(info.Sources)
+	return info
+}
+
+// Metadata is the metadata.json of the database.
+func (db *DB) Metadata() Metadata { return db.meta }
+
+// Ecosystems counts the (package, advisory) pairs of each language ecosystem,
+// under trivy-db's names: "npm", "pip", "go", "cargo", "rubygems", "composer",
+// "maven", "nuget", "erlang", "pub", "swift", "conan" and others. If another
+// program made the database, the first call reads all its advisories.
+func (db *DB) Ecosystems() (map[string]int, error) {
+	counts, err := db.count()
+	if err != nil {
+		return nil, db.readError("count the advisories", err)
+	}
+	out := make(map[string]int, len(counts))
+	for k, v := range counts {
+		out[k] = v
+	}
+	return out, nil
+}
+
+func (db *DB) countEcosystems() (map[string]int, error) {
+	if db.manifest != nil {
+		return db.manifest.Ecosystems, nil
+	}
+	counts := make(map[string]int, len(db.buckets))
+	for ecosystem, buckets := range db.buckets {
+		for _, sb := range buckets {
+			n, err := countAdvisories(sb.bucket)
+			if err != nil {
+				return nil, fmt.Errorf("bucket %q: %w", sb.name, err)
+			}
+			counts[ecosystem] += n
+		}
+	}
+	return counts, nil
+}
+
+func countAdvisories(b boltfile.Bucket) (int, error) {
+	n := 0
+	err := b.ForEach(func(e boltfile.Entry) error {
+		pkg, err := b.Open(e)
+		if err != nil {
+			return err
+		}
+		return pkg.ForEach(func(boltfile.Entry) error { n++; return nil })
+	})
+	return n, err
+}
+
+// readError says which database could not be read and what to do.
+func (db *DB) readError(what string, err error) error {
+	return fmt.Errorf("%s in the vulnerability database in %q: %w: replace it: run `gatehouse db import` or `gatehouse db pull` again", what, db.dir, err)
+}
