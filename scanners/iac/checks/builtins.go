@@ -1,0 +1,178 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/topdown/builtins"
+	"github.com/open-policy-agent/opa/v1/types"
+	"github.com/owenrumney/squealer/pkg/squealer"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// function is a built-in that checks use and OPA does not have.
+type function struct {
+	name string
+	decl *types.Function
+	one  rego.Builtin1
+	two  rego.Builtin2
+}
+
+var secretInString = types.NewObject([]*types.StaticProperty{
+	{Key: "transgressionFound", Value: types.B},
+	{Key: "description", Value: types.S},
+}, nil)
+
+// functions are the built-ins of the checks, in addition to those of OPA.
+func functions() []function {
+	return []function{
+		{name: "result.new", decl: types.NewFunction(types.Args(types.S, types.A), types.A), two: newResult},
+		{name: "isManaged", decl: types.NewFunction(types.Args(types.A), types.B), one: isManaged},
+		{name: "sh.parse_commands", decl: types.NewFunction(types.Args(types.S), types.NewArray(nil, types.NewArray(nil, types.S))), one: parseCommands},
+		{name: "cidr.count_addresses", decl: types.NewFunction(types.Args(types.S), types.N), one: onString(func(s string) *ast.Term {
+			return ast.UIntNumberTerm(countAddresses(s))
+		})},
+		{name: "cidr.is_public", decl: types.NewFunction(types.Args(types.S), types.B), one: onString(func(s string) *ast.Term {
+			return ast.BooleanTerm(isPublic(s))
+		})},
+		{name: "squealer.scan_string", decl: types.NewFunction(types.Args(types.S), secretInString), one: onString(findSecret)},
+	}
+}
+
+// option declares the function for one compilation.
+func (f function) option() func(*rego.Rego) {
+	decl := &rego.Function{Name: f.name, Decl: f.decl}
+	if f.two != nil {
+		return rego.Function2(decl, f.two)
+	}
+	return rego.Function1(decl, f.one)
+}
+
+func onString(f func(string) *ast.Term) rego.Builtin1 {
+	return func(_ rego.BuiltinContext, a *ast.Term) (*ast.Term, error) {
+		s, err := builtins.StringOperand(a.Value, 1)
+		if err != nil {
+			return nil, err
+		}
+		return f(string(s)), nil
+	}
+}
+
+// The keys of a cause that say where it is. Dockerfile commands name them
+// otherwise.
+var causeKeys = [...][2]string{
+	{"startline", "StartLine"},
+	{"endline", "EndLine"},
+	{"filepath", "Path"},
+	{"resource", ""},
+	{"managed", ""},
+}
+
+var metadataKey = ast.StringTerm("__defsec_metadata")
+
+// newResult makes what a check reports from a message and the thing that it
+// objects to.
+func newResult(_ rego.BuiltinContext, msg, cause *ast.Term) (*ast.Term, error) {
+	items := [][2]*ast.Term{ast.Item(ast.StringTerm("msg"), msg)}
+	meta := metadata(cause)
+	for _, key := range causeKeys {
+		if v := get(meta, key[0], key[1]); v != nil {
+			items = append(items, ast.Item(ast.StringTerm(key[0]), v))
+		}
+	}
+	if root := rootResource(meta); root != "" {
+		items = append(items, ast.Item(ast.StringTerm("root"), ast.StringTerm(root)))
+	}
+	return ast.ObjectTerm(items...), nil
+}
+
+// metadata is where a cause says where it is: in a field of its own, or in the
+// cause itself.
+func metadata(cause *ast.Term) *ast.Term {
+	if m := get(cause, "__defsec_metadata", ""); m != nil {
+		return m
+	}
+	return cause
+}
+
+// rootResource is the address of the outermost thing that a cause is part of.
+func rootResource(meta *ast.Term) string {
+	root := ""
+	for range 64 { // parents never nest nearly as deep
+		if meta == nil {
+			break
+		}
+		if r := get(meta, "resource", ""); r != nil {
+			if s, ok := r.Value.(ast.String); ok && s != "" {
+				root = string(s)
+			}
+		}
+		meta = get(meta, "parent", "")
+	}
+	return root
+}
+
+func get(obj *ast.Term, key, otherwise string) *ast.Term {
+	o, ok := obj.Value.(ast.Object)
+	if !ok {
+		return nil
+	}
+	if v := o.Get(ast.StringTerm(key)); v != nil {
+		return v
+	}
+	if otherwise == "" {
+		return nil
+	}
+	return o.Get(ast.StringTerm(otherwise))
+}
+
+// isManaged reports whether a thing is part of the configuration, and not
+// merely assumed to exist.
+func isManaged(_ rego.BuiltinContext, resource *ast.Term) (*ast.Term, error) {
+	if v := get(metadata(resource), "managed", ""); v != nil {
+		return v, nil
+	}
+	return ast.BooleanTerm(true), nil
+}
+
+// parseCommands splits a shell script into the commands in it, each a list of
+// its words.
+func parseCommands(_ rego.BuiltinContext, a *ast.Term) (*ast.Term, error) {
+	script, err := builtins.StringOperand(a.Value, 1)
+	if err != nil {
+		return nil, err
+	}
+	file, err := syntax.NewParser().Parse(strings.NewReader(string(script)), "")
+	if err != nil {
+		return nil, fmt.Errorf("parse shell script: %w", err)
+	}
+	printer := syntax.NewPrinter()
+	var commands []*ast.Term
+	syntax.Walk(file, func(node syntax.Node) bool {
+		call, ok := node.(*syntax.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return true
+		}
+		var words []*ast.Term
+		for _, arg := range call.Args {
+			var word strings.Builder
+			if printer.Print(&word, arg) != nil {
+				return true
+			}
+			words = append(words, ast.StringTerm(word.String()))
+		}
+		commands = append(commands, ast.ArrayTerm(words...))
+		return true
+	})
+	return ast.ArrayTerm(commands...), nil
+}
+
+func findSecret(s string) *ast.Term {
+	result := squealer.NewStringScanner().Scan(s)
+	return ast.ObjectTerm(
+		ast.Item(ast.StringTerm("transgressionFound"), ast.BooleanTerm(result.TransgressionFound)),
+		ast.Item(ast.StringTerm("description"), ast.StringTerm(result.Description)),
+	)
+}

@@ -1,0 +1,210 @@
+// Package checks evaluates misconfiguration checks written in Rego.
+//
+// A [Set] is read from file systems that hold one check in each file, with its
+// metadata in the comment that starts "# METADATA", and the libraries that the
+// checks import. Reading a set parses only those comments. The Rego itself is
+// parsed and compiled when an input of its type is first evaluated, and all
+// checks of a type are evaluated by one query.
+package checks
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-sec/gatehouse"
+)
+
+// Type is the sort of input that a check reads.
+type Type string
+
+// The types of input.
+const (
+	Dockerfile Type = "dockerfile"
+	Kubernetes Type = "kubernetes"
+	// Cloud is the state of cloud resources, whatever language they are
+	// described in.
+	Cloud Type = "cloud"
+)
+
+// Check is one check and its metadata.
+type Check struct {
+	// ID is unique within a set, such as "AWS-0086".
+	ID string
+	// Aliases are other names under which the check is known, such as
+	// "AVD-AWS-0086" and "block-public-acls".
+	Aliases     []string
+	Title       string
+	Description string
+	Severity    gatehouse.Severity
+	// Fix is the recommended action.
+	Fix        string
+	References []string
+	// Provider and Service say what is configured; they may be empty.
+	Provider string
+	Service  string
+	// Selectors say to what inputs the check applies: to those that match any
+	// of them.
+	Selectors []Selector
+
+	pkg  string // path of the Rego package, without "data."
+	file string
+}
+
+// Selector says what input a check applies to.
+type Selector struct {
+	Type Type
+	// Subtypes narrow the selector to inputs that have any of them; empty
+	// means all.
+	Subtypes []Subtype
+}
+
+// Subtype is either a kind of Kubernetes object, or a service of a provider.
+type Subtype struct {
+	Kind              string
+	Provider, Service string
+}
+
+// Set is a number of checks. It is safe for concurrent use.
+type Set struct {
+	// Checks are sorted by id.
+	Checks []*Check
+	// Deprecated counts the checks that were left out because their authors
+	// replaced them, and Clocked those that were left out because they need a
+	// clock and there is none.
+	Deprecated, Clocked int
+	// Digest identifies the checks and libraries, as "sha256:" and hex.
+	Digest string
+
+	sources map[string]string // by file: checks and libraries
+	libs    []string          // files that are libraries
+	now     time.Time
+	engines map[string]*engine // by type, and for cloud by provider
+}
+
+// Load reads a set. now is the time that checks see; if it is zero, checks
+// that look at the clock are left out.
+func Load(checks, libs fs.FS, now time.Time) (*Set, error) {
+	s := &Set{sources: map[string]string{}, now: now, engines: map[string]*engine{}}
+	files, err := regoFiles(checks)
+	if err != nil {
+		return nil, fmt.Errorf("read checks: %w", err)
+	}
+	if len(files) == 0 {
+		return nil, errors.New("read checks: there is none")
+	}
+	libFiles, err := regoFiles(libs)
+	if err != nil {
+		return nil, fmt.Errorf("read libraries of checks: %w", err)
+	}
+	h := sha256.New()
+	for _, group := range []map[string]string{libFiles, files} {
+		for _, name := range sortedKeys(group) {
+			fmt.Fprintf(h, "%q %d\n%s", name, len(group[name]), group[name])
+			if _, dup := s.sources[name]; dup {
+				return nil, fmt.Errorf("read checks: %q is both a check and a library", name)
+			}
+			s.sources[name] = group[name]
+		}
+	}
+	s.Digest = "sha256:" + hex.EncodeToString(h.Sum(nil))
+	s.libs = sortedKeys(libFiles)
+
+	seen := map[string]string{}
+	for _, name := range sortedKeys(files) {
+		c, deprecated, err := parseHeader(name, files[name])
+		if err != nil {
+			return nil, fmt.Errorf("read check %q: %w", name, err)
+		}
+		if deprecated {
+			s.Deprecated++
+			continue
+		}
+		if now.IsZero() && readsClock(files[name]) {
+			s.Clocked++
+			continue
+		}
+		if first, dup := seen[c.ID]; dup {
+			return nil, fmt.Errorf("read check %q: the id %q is also that of %q", name, c.ID, first)
+		}
+		seen[c.ID] = name
+		s.Checks = append(s.Checks, c)
+		for key := range c.engineKeys() {
+			e := s.engines[key]
+			if e == nil {
+				e = &engine{set: s}
+				e.compiled = sync.OnceValues(e.compile)
+				s.engines[key] = e
+			}
+			e.checks = append(e.checks, c)
+		}
+	}
+	sort.Slice(s.Checks, func(i, j int) bool { return s.Checks[i].ID < s.Checks[j].ID })
+	return s, nil
+}
+
+// readsClock reports whether a check depends on the time of the evaluation.
+func readsClock(source string) bool {
+	return strings.Contains(source, "time.now_ns") || strings.Contains(source, "data.lib.datetime")
+}
+
+// engineKeys are the engines that the check belongs to: one for each type, and
+// for cloud one for each provider.
+func (c *Check) engineKeys() map[string]bool {
+	keys := map[string]bool{}
+	for _, sel := range c.Selectors {
+		if sel.Type != Cloud {
+			keys[string(sel.Type)] = true
+			continue
+		}
+		for _, st := range sel.Subtypes {
+			keys[engineKey(Cloud, st.Provider)] = true
+		}
+		if len(sel.Subtypes) == 0 {
+			keys[engineKey(Cloud, c.Provider)] = true
+		}
+	}
+	return keys
+}
+
+func engineKey(t Type, provider string) string {
+	if t == Cloud {
+		return string(t) + "/" + provider
+	}
+	return string(t)
+}
+
+// regoFiles reads all Rego files but tests.
+func regoFiles(fsys fs.FS) (map[string]string, error) {
+	files := map[string]string{}
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".rego") || strings.HasSuffix(name, "_test.rego") {
+			return nil
+		}
+		data, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return err
+		}
+		files[name] = string(data)
+		return nil
+	})
+	return files, err
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

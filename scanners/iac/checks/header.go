@@ -1,0 +1,115 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"go.yaml.in/yaml/v3"
+)
+
+// header is the metadata of a check, as it stands in the comment.
+type header struct {
+	Title       string   `yaml:"title"`
+	Description string   `yaml:"description"`
+	Related     []any    `yaml:"related_resources"`
+	Custom      struct { //nolint:govet // in the order of the comment
+		ID         string   `yaml:"id"`
+		AVDID      string   `yaml:"avd_id"`
+		LongID     string   `yaml:"long_id"`
+		ShortCode  string   `yaml:"short_code"`
+		Aliases    []string `yaml:"aliases"`
+		Provider   string   `yaml:"provider"`
+		Service    string   `yaml:"service"`
+		Severity   string   `yaml:"severity"`
+		Deprecated bool     `yaml:"deprecated"`
+		Action     string   `yaml:"recommended_action"`
+		Actions    string   `yaml:"recommended_actions"`
+		Input      struct {
+			Selector []struct {
+				Type     string `yaml:"type"`
+				Subtypes []struct {
+					Kind     string `yaml:"kind"`
+					Provider string `yaml:"provider"`
+					Service  string `yaml:"service"`
+				} `yaml:"subtypes"`
+			} `yaml:"selector"`
+		} `yaml:"input"`
+	} `yaml:"custom"`
+}
+
+// parseHeader reads the metadata comment and the package clause of a check.
+func parseHeader(file, source string) (c *Check, deprecated bool, err error) {
+	_, rest, ok := strings.Cut(source, "# METADATA")
+	if !ok {
+		return nil, false, errors.New(`there is no "# METADATA" comment`)
+	}
+	_, rest, _ = strings.Cut(rest, "\n")
+	var text strings.Builder
+	pkg := ""
+	for line := range strings.Lines(rest) {
+		if comment, ok := strings.CutPrefix(line, "#"); ok {
+			text.WriteString(strings.TrimPrefix(comment, " "))
+			continue
+		}
+		if name, ok := strings.CutPrefix(line, "package "); ok {
+			pkg = strings.TrimSpace(name)
+			break
+		}
+	}
+	if pkg == "" {
+		return nil, false, errors.New("there is no package clause after the metadata")
+	}
+	var h header
+	if err := yaml.Unmarshal([]byte(text.String()), &h); err != nil {
+		return nil, false, fmt.Errorf("metadata: %w", err)
+	}
+	m := h.Custom
+	if m.ID == "" || h.Title == "" {
+		return nil, false, errors.New("metadata: there is no id or no title")
+	}
+	c = &Check{
+		ID: m.ID, Title: oneLine(h.Title), Description: strings.TrimSpace(h.Description),
+		Fix: strings.TrimSpace(m.Action + m.Actions), Provider: m.Provider, Service: m.Service,
+		pkg: pkg, file: file,
+	}
+	if c.Severity, err = gatehouse.ParseSeverity(m.Severity); err != nil {
+		return nil, false, fmt.Errorf("metadata: %w", err)
+	}
+	for _, a := range append([]string{m.AVDID, m.LongID, m.ShortCode}, m.Aliases...) {
+		if a != "" && a != c.ID {
+			c.Aliases = append(c.Aliases, a)
+		}
+	}
+	for _, r := range h.Related {
+		switch r := r.(type) {
+		case string:
+			c.References = append(c.References, r)
+		case map[string]any:
+			if ref, ok := r["ref"].(string); ok {
+				c.References = append(c.References, ref)
+			}
+		}
+	}
+	for _, sel := range m.Input.Selector {
+		s := Selector{Type: Type(sel.Type)}
+		for _, st := range sel.Subtypes {
+			s.Subtypes = append(s.Subtypes, Subtype{Kind: st.Kind, Provider: st.Provider, Service: st.Service})
+		}
+		switch s.Type {
+		case Dockerfile, Kubernetes, Cloud:
+		default:
+			return nil, false, fmt.Errorf("metadata: unknown type of input %q", sel.Type)
+		}
+		c.Selectors = append(c.Selectors, s)
+	}
+	if len(c.Selectors) == 0 {
+		return nil, false, errors.New("metadata: there is no input selector")
+	}
+	return c, m.Deprecated, nil
+}
+
+func oneLine(s string) string {
+	return strings.TrimRight(strings.Join(strings.Fields(s), " "), ". ")
+}
