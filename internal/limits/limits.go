@@ -81,6 +81,11 @@ const (
 	// largest OSV entry published so far (a Linux kernel CVE) has 1.5 MiB.
 	MaxAdvisoryBytes = 16 << 20
 
+	// MaxAdvisoryYAMLBytes is the largest advisory file in YAML that is
+	// imported: its tree takes 100 times the memory of a text of short values.
+	// The largest file of the PyPA database has 60 KiB.
+	MaxAdvisoryYAMLBytes = 4 << 20
+
 	// MaxDatabaseBytes is the largest vulnerability database that is unpacked.
 	// The published trivy-db unpacks to about 900 MiB (2026).
 	MaxDatabaseBytes = 4 << 30
