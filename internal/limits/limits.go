@@ -83,7 +83,7 @@ const (
 
 	// MaxAdvisoryYAMLBytes is the largest advisory file in YAML that is
 	// imported: its tree takes 100 times the memory of a text of short values.
-	// The largest file of the PyPA database has 60 KiB.
+	// The largest file of the PyPA database has less than 50 KiB.
 	MaxAdvisoryYAMLBytes = 4 << 20
 
 	// MaxDatabaseBytes is the largest vulnerability database that is unpacked.

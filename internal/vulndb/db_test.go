@@ -31,7 +31,7 @@ func writeTestDB(t testing.TB) string {
 	}
 	add := func(src builder.Source, ecosystem, entry, pkg string, a vulndb.Advisory, d vulndb.Detail) {
 		t.Helper()
-		e, ok, err := b.Entry(src.ID, entry, testNow, d)
+		e, ok, err := b.Entry(src.Source, entry, testNow, d)
 		if err != nil || !ok {
 			t.Fatal(ok, err)
 		}

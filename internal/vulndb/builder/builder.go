@@ -40,10 +40,11 @@ type Builder struct {
 }
 
 type entry struct {
-	id, sourceID string
-	modified     time.Time
-	detail       span
-	superseded   bool
+	id         string
+	source     vulndb.Source
+	modified   time.Time
+	detail     span
+	superseded bool
 }
 
 type advisoryKey struct {
@@ -85,11 +86,14 @@ type Entry struct {
 // with the same id, the one that was modified last counts, and if that is the
 // same time, the one that was added last. It returns false if the entry is
 // older than one that is there.
-func (b *Builder) Entry(sourceID, id string, modified time.Time, d vulndb.Detail) (Entry, bool, error) {
-	if id == "" || sourceID == "" {
-		return Entry{}, false, fmt.Errorf("add entry %q of source %q: the ids must not be empty", id, sourceID)
+//
+// An entry without advisories, such as one that was withdrawn, takes the place
+// of older ones, too.
+func (b *Builder) Entry(src vulndb.Source, id string, modified time.Time, d vulndb.Detail) (Entry, bool, error) {
+	if id == "" || src.ID == "" {
+		return Entry{}, false, fmt.Errorf("add entry %q of source %q: the ids must not be empty", id, src.ID)
 	}
-	key := [2]string{sourceID, id}
+	key := [2]string{src.ID, id}
 	if n, ok := b.newest[key]; ok {
 		if b.entries[n].modified.After(modified) {
 			return Entry{}, false, nil
@@ -101,7 +105,7 @@ func (b *Builder) Entry(sourceID, id string, modified time.Time, d vulndb.Detail
 		return Entry{}, false, fmt.Errorf("add entry %q: %w", id, err)
 	}
 	b.newest[key] = len(b.entries)
-	b.entries = append(b.entries, entry{id: id, sourceID: sourceID, modified: modified, detail: s})
+	b.entries = append(b.entries, entry{id: id, source: src, modified: modified, detail: s})
 	return Entry{b, len(b.entries) - 1}, true, nil
 }
 
@@ -146,6 +150,25 @@ func (b *Builder) get(s span, v any) error {
 		return err
 	}
 	return json.Unmarshal(buf, v)
+}
+
+// Entries counts the entries that have advisories, by the name of the source,
+// and those that were replaced by another copy.
+func (b *Builder) Entries() (bySource map[string]int, replaced int) {
+	used := make([]bool, len(b.entries))
+	for _, a := range b.advisories {
+		used[a.entry] = true
+	}
+	bySource = map[string]int{}
+	for i, e := range b.entries {
+		switch {
+		case e.superseded:
+			replaced++
+		case used[i]:
+			bySource[e.source.Name]++
+		}
+	}
+	return bySource, replaced
 }
 
 // Finish writes the three files. It takes the origin and the counts of what

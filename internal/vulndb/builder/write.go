@@ -102,7 +102,7 @@ func (b *Builder) writeDetails(w *writer) error {
 	}
 	slices.SortFunc(uses, func(x, y use) int {
 		ex, ey := &b.entries[x.entry], &b.entries[y.entry]
-		return cmp.Or(cmp.Compare(x.id, y.id), cmp.Compare(ex.sourceID, ey.sourceID),
+		return cmp.Or(cmp.Compare(x.id, y.id), cmp.Compare(ex.source.ID, ey.source.ID),
 			cmp.Compare(ex.id, ey.id), cmp.Compare(x.entry, y.entry))
 	})
 	uses = slices.Compact(uses)
@@ -116,11 +116,11 @@ func (b *Builder) writeDetails(w *writer) error {
 			if err := b.get(e.detail, &d); err != nil {
 				return err
 			}
-			have, ok := bySource[e.sourceID]
+			have, ok := bySource[e.source.ID]
 			if ok {
 				d = merge(have, d)
 			}
-			bySource[e.sourceID] = d
+			bySource[e.source.ID] = d
 		}
 		var all vulndb.Detail
 		for _, source := range vulndb.ByPrecedence(bySource) {

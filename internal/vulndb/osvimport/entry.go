@@ -1,0 +1,323 @@
+package osvimport
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
+)
+
+// The parts of an entry that are used; see https://ossf.github.io/osv-schema.
+type (
+	osvEntry struct {
+		SchemaVersion    string          `json:"schema_version"`
+		ID               string          `json:"id"`
+		Modified         time.Time       `json:"modified"`
+		Published        time.Time       `json:"published"`
+		Withdrawn        *time.Time      `json:"withdrawn"`
+		Aliases          []string        `json:"aliases"`
+		Upstream         []string        `json:"upstream"`
+		Summary          string          `json:"summary"`
+		Details          string          `json:"details"`
+		Severity         []osvSeverity   `json:"severity"`
+		Affected         []osvAffected   `json:"affected"`
+		References       []osvReference  `json:"references"`
+		DatabaseSpecific json.RawMessage `json:"database_specific"`
+	}
+	osvSeverity struct {
+		Type  string `json:"type"`
+		Score string `json:"score"`
+	}
+	osvAffected struct {
+		Package struct {
+			Name      string `json:"name"`
+			Ecosystem string `json:"ecosystem"`
+		} `json:"package"`
+		Severity         []osvSeverity   `json:"severity"`
+		Ranges           []osvRange      `json:"ranges"`
+		Versions         []string        `json:"versions"`
+		DatabaseSpecific json.RawMessage `json:"database_specific"`
+	}
+	osvRange struct {
+		Type   string     `json:"type"`
+		Events []osvEvent `json:"events"`
+	}
+	osvEvent struct {
+		Introduced   string `json:"introduced"`
+		Fixed        string `json:"fixed"`
+		LastAffected string `json:"last_affected"`
+		Limit        string `json:"limit"`
+	}
+	osvReference struct {
+		URL string `json:"url"`
+	}
+)
+
+// advisory is what an entry says about one package.
+type advisory struct {
+	ecosystem, pkg string
+	vulnerable     []string
+	patched        []string
+	unaffected     []string
+}
+
+// parsed is an entry, ready to be stored.
+type parsed struct {
+	id       string
+	ids      []string // under which it is stored
+	aliases  []string
+	modified time.Time
+	// newest is when the entry was published or modified, whatever is later.
+	newest     time.Time
+	detail     vulndb.Detail // severities are set by the caller
+	rating     rating
+	advisories []advisory
+	withdrawn  bool
+
+	gitOnly, unusableVersions int
+	unknownEcosystems         []string
+	problems                  []problem
+}
+
+// problem is why a part of an entry was left out.
+type problem struct{ pkg, reason string }
+
+// errNotOSV is for documents that are no attempt at an OSV entry.
+var errNotOSV = errors.New("not an OSV entry")
+
+// decodeEntries reads a JSON document: an entry or a list of entries. Those
+// that cannot be read are in errs, by position.
+func decodeEntries(data []byte) (entries []*osvEntry, errs []error) {
+	var raws []json.RawMessage
+	switch trimmed := bytes.TrimLeft(data, " \t\r\n"); {
+	case len(trimmed) > 0 && trimmed[0] == '[':
+		if err := json.Unmarshal(data, &raws); err != nil {
+			return nil, []error{fmt.Errorf("no valid JSON: %w", err)}
+		}
+	default:
+		raws = []json.RawMessage{data}
+	}
+	for _, raw := range raws {
+		e, err := decodeEntry(raw)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		entries = append(entries, e)
+	}
+	return entries, errs
+}
+
+func decodeEntry(data []byte) (*osvEntry, error) {
+	var e osvEntry
+	err := json.Unmarshal(data, &e)
+	if err == nil && e.ID != "" && (e.Affected != nil || e.SchemaVersion != "" || !e.Modified.IsZero() || e.Withdrawn != nil) {
+		if len(e.ID) > 256 || strings.ContainsAny(e.ID, " \t\r\n\x00") {
+			return nil, fmt.Errorf("%.80q is no id", e.ID)
+		}
+		return &e, nil
+	}
+	if !json.Valid(data) {
+		return nil, fmt.Errorf("no valid JSON: %w", cmpError(err))
+	}
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(data, &keys) != nil || keys["affected"] == nil && keys["schema_version"] == nil {
+		return nil, errNotOSV
+	}
+	if err != nil {
+		return nil, fmt.Errorf("no valid OSV entry: %w", err)
+	}
+	return nil, errors.New("it has no id")
+}
+
+func cmpError(err error) error {
+	if err == nil {
+		return errors.New("it is cut short")
+	}
+	return err
+}
+
+// parse evaluates an entry at the time now.
+func parse(e *osvEntry, now time.Time) *parsed {
+	p := &parsed{id: e.ID, modified: e.Modified, newest: e.Modified}
+	if e.Published.After(p.newest) {
+		p.newest = e.Published
+	}
+	if e.Withdrawn != nil && !e.Withdrawn.After(now) {
+		p.withdrawn = true
+		return p
+	}
+	p.ids, p.aliases = names(e.ID, slices.Concat(e.Aliases, e.Upstream))
+	p.detail = vulndb.Detail{
+		Title: e.Summary, Description: e.Details, CWEs: cwes(e.DatabaseSpecific),
+		Published: e.Published, Modified: e.Modified,
+	}
+	for _, r := range e.References {
+		if r.URL != "" {
+			p.detail.References = append(p.detail.References, r.URL)
+		}
+	}
+	p.rating = rate(e)
+	parsers := map[string]parser{}
+	for i := range e.Affected {
+		p.affected(&e.Affected[i], parsers)
+	}
+	return p
+}
+
+func (p *parsed) affected(a *osvAffected, parsers map[string]parser) {
+	ecosystem, ok := ecosystemOf(a.Package.Ecosystem)
+	switch {
+	case a.Package.Ecosystem == "" && a.Package.Name == "":
+		// A repository and not a package.
+		p.gitOnly++
+		return
+	case !ok:
+		p.unknownEcosystems = append(p.unknownEcosystems, a.Package.Ecosystem)
+		return
+	case strings.TrimSpace(a.Package.Name) == "" || strings.ContainsAny(a.Package.Name, "\x00\r\n") || len(a.Package.Name) > 4096:
+		p.problems = append(p.problems, problem{a.Package.Name, fmt.Sprintf("%.80q is no package name", a.Package.Name)})
+		return
+	}
+	versions := parsers[ecosystem]
+	if versions == nil {
+		versions = parserOf(ecosystem)
+		parsers[ecosystem] = versions
+	}
+	vulnerable, unusable, err := versions.constraints(a)
+	p.unusableVersions += unusable
+	if err == errGitOnly {
+		p.gitOnly++
+		return
+	}
+	if err != nil {
+		p.problems = append(p.problems, problem{a.Package.Name, err.Error()})
+	}
+	if len(vulnerable) == 0 {
+		return
+	}
+	name := vulndb.NormalizeName(ecosystem, a.Package.Name)
+	// A package may be there several times, with a range each.
+	for i := range p.advisories {
+		if have := &p.advisories[i]; have.ecosystem == ecosystem && have.pkg == name {
+			for _, c := range vulnerable {
+				if !slices.Contains(have.vulnerable, c) {
+					have.vulnerable = append(have.vulnerable, c)
+				}
+			}
+			return
+		}
+	}
+	p.advisories = append(p.advisories, advisory{ecosystem: ecosystem, pkg: name, vulnerable: vulnerable})
+}
+
+var errGitOnly = errors.New("it has only commits")
+
+// constraints returns the affected versions as constraints, and how many of
+// the versions listed are none in the ecosystem: no package can have them. If
+// a range is malformed, there is an error, and the result has only the versions
+// that are listed.
+func (p parser) constraints(a *osvAffected) (out []string, unusable int, err error) {
+	intervals, git, err := p.ranges(a)
+	for _, r := range intervals {
+		out = append(out, r.constraint())
+	}
+	for _, text := range a.Versions {
+		v, err := p.version(text)
+		if err != nil {
+			unusable++
+			continue
+		}
+		if !slices.ContainsFunc(intervals, func(r interval) bool { return r.contains(v) }) {
+			out = append(out, "="+text)
+		}
+	}
+	switch {
+	case err != nil && len(out) > 0:
+		return out, unusable, fmt.Errorf("%w; only the %d versions that it lists are imported", err, len(out))
+	case err != nil || len(out) > 0:
+		return out, unusable, err
+	case unusable > 0:
+		return nil, unusable, fmt.Errorf("none of its %d versions is a version of the ecosystem", unusable)
+	case git:
+		return nil, 0, errGitOnly
+	}
+	return nil, 0, errors.New("it says no versions")
+}
+
+// ranges returns the affected intervals of versions, and whether there are
+// ranges of commits, which are not read.
+func (p parser) ranges(a *osvAffected) (out []interval, git bool, err error) {
+	for _, r := range a.Ranges {
+		switch r.Type {
+		case "GIT":
+			git = true
+		case "SEMVER", "ECOSYSTEM":
+			part, err := p.intervals(r.Events)
+			if err != nil {
+				return nil, git, fmt.Errorf("range: %w", err)
+			}
+			out = append(out, part...)
+		default:
+			return nil, git, fmt.Errorf("range: unknown type %.80q", r.Type)
+		}
+	}
+	if known := p.lastKnown(a.DatabaseSpecific); known != nil {
+		for i := range out {
+			if out[i].to == nil && out[i].from.cmp(*known.to) <= 0 {
+				out[i].to, out[i].closed = known.to, known.closed
+			}
+		}
+	}
+	return out, git, nil
+}
+
+// lastKnown reads the hint of the GitHub advisory database where a range ends
+// that has no fix yet: "<= 1.2.3" or "< 1.2.3". What cannot be read is no
+// hint, and the range stays open.
+func (p parser) lastKnown(specific json.RawMessage) *interval {
+	var s struct {
+		Range string `json:"last_known_affected_version_range"`
+	}
+	if len(specific) == 0 || json.Unmarshal(specific, &s) != nil {
+		return nil
+	}
+	text, isEnd := strings.CutPrefix(strings.TrimSpace(s.Range), "<")
+	text, closed := strings.CutPrefix(text, "=")
+	v, err := p.version(strings.TrimSpace(text))
+	if !isEnd || err != nil {
+		return nil
+	}
+	return &interval{to: &v, closed: closed}
+}
+
+// names returns the ids under which an entry is stored, and its others. That
+// is each CVE id, else a GHSA id, else its own.
+func names(id string, aliases []string) (ids, others []string) {
+	all := slices.DeleteFunc(append([]string{id}, aliases...), func(s string) bool { return s == "" || len(s) > 256 })
+	slices.Sort(all)
+	all = slices.Compact(all)
+	for _, prefix := range []string{"CVE-", "GHSA-"} {
+		for _, a := range all {
+			if strings.HasPrefix(a, prefix) {
+				ids = append(ids, a)
+			}
+		}
+		if len(ids) > 0 {
+			break
+		}
+	}
+	if len(ids) == 0 {
+		ids = []string{id}
+	}
+	if !strings.HasPrefix(ids[0], "CVE-") {
+		ids = ids[:1]
+	}
+	others = slices.DeleteFunc(all, func(s string) bool { return slices.Contains(ids, s) })
+	return ids, others
+}

@@ -1,0 +1,377 @@
+// Package osvimport builds a vulnerability database from advisory files.
+//
+// It reads the OSV format in JSON and YAML, and the RustSec format, from
+// directories and archives. Nothing is dropped in silence: what is not
+// imported is counted, and what looks like an advisory and cannot be read is
+// named with its reason.
+package osvimport
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb/builder"
+)
+
+// Options are the choices of an import.
+type Options struct {
+	// Now is the time of the import: it decides which entries are withdrawn,
+	// and the age of the data is measured up to it.
+	Now time.Time
+	// SourceName is the database to name for entries whose id does not tell
+	// it. If it is empty, that is the name of the directory or archive.
+	SourceName string
+	// Progress is called now and then with the number of files read; may be
+	// nil.
+	Progress func(files int)
+}
+
+// Result says what became of the files.
+type Result struct {
+	// Manifest describes the new database.
+	Manifest vulndb.Manifest
+	// UpdatedAt is the newest date in the data, at most the time of the
+	// import; zero if no entry has a date.
+	UpdatedAt time.Time
+	// Files counts those that were read, Ignored those that are no advisories.
+	Files, Ignored int
+	// Entries counts those accepted, by the name of the source.
+	Entries map[string]int
+	// Withdrawn counts entries that their source took back.
+	Withdrawn int
+	// Duplicates counts entries of which there is a newer copy.
+	Duplicates int
+	// CommitsOnly counts packages that are described by commits alone.
+	CommitsOnly int
+	// UnusableVersions counts listed versions that are none in their
+	// ecosystem.
+	UnusableVersions int
+	// UnknownEcosystems counts packages that no scanner knows, by ecosystem.
+	UnknownEcosystems map[string]int
+	// Unsupported counts advisories in other formats, by format.
+	Unsupported map[string]int
+	// Rejected names what looks like an advisory and could not be imported, as
+	// far as there is room; RejectedCount counts all.
+	Rejected      []Rejection
+	RejectedCount int
+}
+
+// Rejection is an entry or a part of one that was not imported.
+type Rejection struct {
+	File string
+	// Entry and Package are empty if they are not known.
+	Entry, Package string
+	// Reason is a clause.
+	Reason string
+}
+
+// String is one line.
+func (r Rejection) String() string {
+	s := r.File
+	if r.Entry != "" {
+		s += ": " + r.Entry
+	}
+	if r.Package != "" {
+		s += ": " + r.Package
+	}
+	return s + ": " + r.Reason
+}
+
+// maxRejections bounds the list of what was rejected.
+const maxRejections = 1000
+
+// ErrNothing means that no source holds an advisory that could be imported.
+var ErrNothing = errors.New("no advisory was imported")
+
+// batch bounds what is held in memory.
+const (
+	batchFiles = 1024
+	batchBytes = 32 << 20
+)
+
+// Import reads the sources (directories, archives and files) and replaces the
+// database in the directory dst. The result is valid with ErrNothing, too.
+func Import(ctx context.Context, dst string, sources []string, opts Options) (Result, error) {
+	im := &importer{ctx: ctx, opts: opts, result: Result{
+		Entries: map[string]int{}, UnknownEcosystems: map[string]int{}, Unsupported: map[string]int{},
+	}}
+	if len(sources) == 0 {
+		return im.result, fmt.Errorf("%w: name a directory, an archive or a file", ErrNothing)
+	}
+	err := vulndb.Install(dst, func(tmp string) error { return im.run(tmp, sources) })
+	return im.result, err
+}
+
+type importer struct {
+	ctx    context.Context
+	opts   Options
+	b      *builder.Builder
+	batch  []file
+	bytes  int
+	older  int // entries of which a newer copy was there already
+	result Result
+}
+
+func (im *importer) run(tmp string, sources []string) (err error) {
+	if im.b, err = builder.New(tmp); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, im.b.Close()) }()
+	r := &reader{emit: im.add}
+	for _, s := range sources {
+		if err := r.source(s); err != nil {
+			return err
+		}
+	}
+	if err := im.flush(); err != nil {
+		return err
+	}
+	res := &im.result
+	res.Ignored += r.ignored
+	var replaced int
+	res.Entries, replaced = im.b.Entries()
+	res.Duplicates = im.older + replaced
+	if len(res.Entries) == 0 {
+		return fmt.Errorf("%w from %s: %s", ErrNothing, strings.Join(sources, ", "), res.nothing())
+	}
+	meta := vulndb.Metadata{
+		Version: vulndb.SchemaVersion, UpdatedAt: res.UpdatedAt.UTC(),
+		NextUpdate: im.opts.Now.UTC().Add(24 * time.Hour), DownloadedAt: im.opts.Now.UTC(),
+	}
+	res.Manifest, err = im.b.Finish(meta, vulndb.Manifest{Rejected: res.RejectedCount, Withdrawn: res.Withdrawn})
+	return err
+}
+
+// nothing explains an empty result.
+func (r *Result) nothing() string {
+	s := fmt.Sprintf("%d files read, %d ignored, %d rejected", r.Files, r.Ignored, r.RejectedCount)
+	for format, n := range r.Unsupported {
+		s += fmt.Sprintf(", %d in the %s format, which is not supported", n, format)
+	}
+	if len(r.Rejected) > 0 {
+		s += "; first rejection: " + r.Rejected[0].String()
+	}
+	return s
+}
+
+// add collects files and evaluates them when there are enough.
+func (im *importer) add(f file) error {
+	im.batch = append(im.batch, f)
+	im.bytes += len(f.data)
+	if len(im.batch) >= batchFiles || im.bytes >= batchBytes {
+		return im.flush()
+	}
+	return nil
+}
+
+// outcome is what a file gave.
+type outcome struct {
+	entries     []*parsed
+	errs        []error
+	ignored     int
+	unsupported string
+}
+
+// flush parses the batch on all cores and stores it in order.
+func (im *importer) flush() error {
+	if err := im.ctx.Err(); err != nil {
+		return err
+	}
+	outcomes := make([]outcome, len(im.batch))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(im.batch) || im.ctx.Err() != nil {
+					return
+				}
+				outcomes[i] = evaluate(im.batch[i], im.opts.Now)
+			}
+		})
+	}
+	wg.Wait()
+	if err := im.ctx.Err(); err != nil {
+		return err
+	}
+	for i, o := range outcomes {
+		if err := im.store(im.batch[i], o); err != nil {
+			return err
+		}
+	}
+	im.result.Files += len(im.batch)
+	im.batch, im.bytes = im.batch[:0], 0
+	if im.opts.Progress != nil {
+		im.opts.Progress(im.result.Files)
+	}
+	return nil
+}
+
+// evaluate reads one file. A crash is a fault of ours in the end, but it must
+// not take the other advisories with it.
+func evaluate(f file, now time.Time) (o outcome) {
+	defer func() {
+		if r := recover(); r != nil {
+			o = outcome{errs: []error{fmt.Errorf("the importer crashed: %v", r)}}
+		}
+	}()
+	if f.err != nil {
+		return outcome{errs: []error{f.err}}
+	}
+	data := bytes.TrimPrefix(f.data, []byte("\xef\xbb\xbf"))
+	switch strings.ToLower(path.Ext(f.name)) {
+	case ".md":
+		p, err := parseRustSec(data, now)
+		if err != nil {
+			return outcome{errs: []error{err}}
+		}
+		return outcome{entries: []*parsed{p}}
+	case ".yaml", ".yml":
+		if len(data) > limits.MaxAdvisoryYAMLBytes {
+			return outcome{errs: []error{fmt.Errorf("it has more than %d bytes", limits.MaxAdvisoryYAMLBytes)}}
+		}
+		var err error
+		if data, err = yamlToJSON(data); err != nil {
+			return outcome{errs: []error{err}}
+		}
+	}
+	entries, errs := decodeEntries(data)
+	for _, e := range entries {
+		o.entries = append(o.entries, parse(e, now))
+	}
+	for _, err := range errs {
+		if errors.Is(err, errNotOSV) {
+			o.ignored++
+			continue
+		}
+		o.errs = append(o.errs, err)
+	}
+	if o.ignored > 0 && len(o.entries) == 0 {
+		o.unsupported = otherFormat(data)
+	}
+	return o
+}
+
+// otherFormat recognises advisories in formats that cannot be imported, so
+// that they are not taken for files of another kind.
+func otherFormat(data []byte) string {
+	var docs []map[string]json.RawMessage
+	if data = bytes.TrimSpace(data); len(data) > 0 && data[0] != '[' {
+		data = append(append([]byte{'['}, data...), ']')
+	}
+	if json.Unmarshal(data, &docs) != nil || len(docs) == 0 {
+		return ""
+	}
+	has := func(keys ...string) bool {
+		for _, k := range keys {
+			if _, ok := docs[0][k]; !ok {
+				return false
+			}
+		}
+		return true
+	}
+	switch {
+	case has("gem", "title") && (has("patched_versions") || has("cve") || has("ghsa") || has("unaffected_versions") || has("url")):
+		return "ruby-advisory-db"
+	case has("reference", "branches"):
+		return "PHP security advisories"
+	case has("module_name", "vulnerable_versions"):
+		return "Node.js security working group"
+	case has("dataType", "cveMetadata"):
+		return "CVE record"
+	}
+	return ""
+}
+
+func (im *importer) store(f file, o outcome) error {
+	res := &im.result
+	if o.unsupported != "" {
+		res.Unsupported[o.unsupported] += o.ignored
+	} else {
+		res.Ignored += o.ignored
+	}
+	for _, err := range o.errs {
+		res.reject(Rejection{File: f.name, Reason: err.Error()})
+	}
+	for _, p := range o.entries {
+		if err := im.entry(f, p); err != nil {
+			return fmt.Errorf("import %q: %w", f.name, err)
+		}
+	}
+	return nil
+}
+
+func (im *importer) entry(f file, p *parsed) error {
+	res := &im.result
+	if p.withdrawn {
+		res.Withdrawn++
+	}
+	res.CommitsOnly += p.gitOnly
+	res.UnusableVersions += p.unusableVersions
+	for _, e := range p.unknownEcosystems {
+		if e == "" {
+			e = "none"
+		}
+		res.UnknownEcosystems[e]++
+	}
+	for _, problem := range p.problems {
+		res.reject(Rejection{File: f.name, Entry: p.id, Package: problem.pkg, Reason: problem.reason})
+	}
+	other := f.other
+	if im.opts.SourceName != "" {
+		other = im.opts.SourceName
+	}
+	origin := originOf(p.id, "", other)
+	if len(p.advisories) > 0 {
+		origin = originOf(p.id, p.advisories[0].ecosystem, other)
+	}
+	if p.rating.severity != gatehouse.SeverityUnknown {
+		p.detail.VendorSeverity = map[string]gatehouse.Severity{origin.ID: p.rating.severity}
+	}
+	if p.rating.cvss != (vulndb.CVSS{}) {
+		p.detail.CVSS = map[string]vulndb.CVSS{origin.ID: p.rating.cvss}
+	}
+	e, isNew, err := im.b.Entry(origin.Source, p.id, p.modified, p.detail)
+	if err != nil {
+		return err
+	}
+	if !isNew {
+		im.older++
+		return nil
+	}
+	for _, a := range p.advisories {
+		for _, id := range p.ids {
+			err := e.Advisory(a.ecosystem, originOf(p.id, a.ecosystem, other), a.pkg, vulndb.Advisory{
+				ID: id, Aliases: p.aliases,
+				VulnerableVersions: a.vulnerable, PatchedVersions: a.patched, UnaffectedVersions: a.unaffected,
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if p.newest.After(res.UpdatedAt) && !p.newest.After(im.opts.Now) {
+		res.UpdatedAt = p.newest
+	}
+	return nil
+}
+
+func (r *Result) reject(x Rejection) {
+	r.RejectedCount++
+	if len(r.Rejected) < maxRejections {
+		r.Rejected = append(r.Rejected, x)
+	}
+}
