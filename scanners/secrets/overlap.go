@@ -1,0 +1,59 @@
+package secrets
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/match"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/rules"
+)
+
+// settle sorts matches by place and keeps, where the secret of one lies within
+// that of another, only the more specific of the two: the one whose rule fixes
+// more of the secret, then the one with the higher severity, then the longer
+// one, then the one whose rule comes first.
+func settle(all []rules.Rule, matches []match.Match) []match.Match {
+	preferred := func(a, b match.Match) int {
+		ra, rb := &all[a.Rule], &all[b.Rule]
+		return cmp.Or(
+			cmp.Compare(rb.Specific, ra.Specific),
+			cmp.Compare(rb.Severity, ra.Severity),
+			cmp.Compare(b.Secret.End-b.Secret.Start, a.Secret.End-a.Secret.Start),
+			cmp.Compare(a.Rule, b.Rule),
+		)
+	}
+	slices.SortFunc(matches, func(a, b match.Match) int {
+		return cmp.Or(
+			cmp.Compare(a.Secret.Start, b.Secret.Start),
+			cmp.Compare(b.Secret.End, a.Secret.End),
+			cmp.Compare(a.Rule, b.Rule),
+		)
+	})
+	// Matches that overlap form a cluster; within it the most preferred wins
+	// over all that contain it or lie within it, then the next, and so on.
+	var kept []match.Match
+	for len(matches) > 0 {
+		n, end := 1, matches[0].Secret.End
+		for n < len(matches) && matches[n].Secret.Start < end {
+			end = max(end, matches[n].Secret.End)
+			n++
+		}
+		cluster := matches[:n]
+		matches = matches[n:]
+		slices.SortStableFunc(cluster, preferred)
+		first := len(kept)
+		for _, m := range cluster {
+			if !slices.ContainsFunc(kept[first:], func(k match.Match) bool { return nested(k.Secret, m.Secret) }) {
+				kept = append(kept, m)
+			}
+		}
+		slices.SortFunc(kept[first:], func(a, b match.Match) int {
+			return cmp.Or(cmp.Compare(a.Secret.Start, b.Secret.Start), cmp.Compare(a.Rule, b.Rule))
+		})
+	}
+	return kept
+}
+
+func nested(a, b match.Span) bool {
+	return a.Start <= b.Start && b.End <= a.End || b.Start <= a.Start && a.End <= b.End
+}
