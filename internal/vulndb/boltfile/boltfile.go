@@ -1,10 +1,12 @@
-// Package boltfile reads bbolt databases that nobody has vouched for.
+// Package boltfile reads bbolt databases that nobody has vouched for, and
+// writes new ones.
 //
 // The bbolt library maps the file into memory and trusts it: a flipped byte is
 // a panic, a truncated file is a fault, and a page that points to itself is a
 // stack overflow, which no program survives. This package reads with plain
 // reads, checks every offset before it uses it, and returns an error instead.
-// It never writes. The format is that of go.etcd.io/bbolt, version 2.
+// It never changes an existing file. The format is that of go.etcd.io/bbolt,
+// version 2.
 package boltfile
 
 import (
@@ -31,6 +33,7 @@ const (
 
 	branchPage = 0x01
 	leafPage   = 0x02
+	metaPage   = 0x04
 
 	bucketElement = 0x01
 )

@@ -5,76 +5,104 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"os"
 	"slices"
-
-	bolt "go.etcd.io/bbolt"
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb/boltfile"
 )
 
-const (
-	// flushBytes is how much is written in one transaction, which bbolt holds
-	// in memory.
-	flushBytes = 16 << 20
-
-	// pageBytes is fixed, so that the file does not depend on the machine.
-	pageBytes = 4096
-)
-
+// writeFile writes the database file and makes sure that it is on the disk.
 func (b *Builder) writeFile(path string) error {
-	db, err := bolt.Open(path, 0o644, &bolt.Options{
-		NoSync: true, NoGrowSync: true, PageSize: pageBytes,
-		// The other kind allocates pages in the order of a map.
-		FreelistType: bolt.FreelistArrayType,
-	})
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	w := &writer{db: db}
-	err = b.writeAdvisories(w)
+	w, err := boltfile.NewWriter(f)
 	if err == nil {
-		err = b.writeSources(w)
+		err = b.writeBuckets(w)
 	}
 	if err == nil {
-		err = b.writeDetails(w)
+		err = f.Sync()
 	}
-	err = errors.Join(err, w.end())
-	if err == nil {
-		err = db.Sync()
-	}
-	return errors.Join(err, db.Close())
+	return errors.Join(err, f.Close())
 }
 
-func (b *Builder) writeAdvisories(w *writer) error {
-	for i, k := range b.advisories {
-		var a vulndb.Advisory
-		if err := b.get(k.span, &a); err != nil {
+func (b *Builder) writeBuckets(w *boltfile.Writer) error {
+	buckets := map[string]*boltfile.BucketWriter{}
+	for rest := b.advisories; len(rest) > 0; {
+		n := len(rest)
+		if i := slices.IndexFunc(rest, func(a advisoryKey) bool { return a.bucket != rest[0].bucket }); i >= 0 {
+			n = i
+		}
+		name := rest[0].bucket
+		buckets[name] = w.Bucket()
+		if err := b.writePackages(w, buckets[name], rest[:n]); err != nil {
 			return err
 		}
-		if i > 0 {
-			p := b.advisories[i-1]
-			if p.bucket == k.bucket && p.pkg == k.pkg && p.id == k.id {
-				continue // the same entry, twice
+		rest = rest[n:]
+	}
+	sources, err := b.writeSources(w)
+	if err != nil {
+		return err
+	}
+	details, err := b.writeDetails(w)
+	if err != nil {
+		return err
+	}
+	buckets["data-source"], buckets["vulnerability"] = sources, details
+	root := w.Bucket()
+	for _, name := range slices.Sorted(maps.Keys(buckets)) {
+		if err := root.PutBucket([]byte(name), buckets[name]); err != nil {
+			return err
+		}
+	}
+	return w.Finish(root)
+}
+
+// writePackages writes the advisories of one bucket, which are sorted.
+func (b *Builder) writePackages(w *boltfile.Writer, bucket *boltfile.BucketWriter, advisories []advisoryKey) error {
+	var pkg *boltfile.BucketWriter
+	for i, k := range advisories {
+		same := i > 0 && advisories[i-1].pkg == k.pkg
+		if same && advisories[i-1].id == k.id {
+			continue // the same entry, twice
+		}
+		if !same {
+			if i > 0 {
+				if err := bucket.PutBucket([]byte(advisories[i-1].pkg), pkg); err != nil {
+					return err
+				}
 			}
+			pkg = w.Bucket()
 		}
-		if a.ID != k.id {
-			a.Aliases = append(slices.DeleteFunc(a.Aliases, func(s string) bool { return s == k.id }), a.ID)
-			slices.Sort(a.Aliases)
-		}
-		value, err := vulndb.EncodeAdvisory(a)
+		value, err := b.advisoryValue(k)
 		if err != nil {
 			return err
 		}
-		if err := w.put(value, k.bucket, k.pkg, k.id); err != nil {
+		if err := pkg.Put([]byte(k.id), value); err != nil {
 			return err
 		}
 		b.buckets[k.bucket].Advisories++
 	}
-	return nil
+	return bucket.PutBucket([]byte(advisories[len(advisories)-1].pkg), pkg)
 }
 
-func (b *Builder) writeSources(w *writer) error {
+func (b *Builder) advisoryValue(k advisoryKey) ([]byte, error) {
+	var a vulndb.Advisory
+	if err := b.get(k.span, &a); err != nil {
+		return nil, err
+	}
+	if a.ID != k.id {
+		a.Aliases = append(slices.DeleteFunc(a.Aliases, func(s string) bool { return s == k.id }), a.ID)
+		slices.Sort(a.Aliases)
+	}
+	return vulndb.EncodeAdvisory(a)
+}
+
+func (b *Builder) writeSources(w *boltfile.Writer) (*boltfile.BucketWriter, error) {
+	out := w.Bucket()
 	for _, bucket := range slices.Sorted(maps.Keys(b.buckets)) {
 		s := b.buckets[bucket]
 		if s.Advisories == 0 {
@@ -82,16 +110,18 @@ func (b *Builder) writeSources(w *writer) error {
 		}
 		value, err := json.Marshal(struct{ ID, Name, URL string }{s.ID, s.Name, s.URL})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := w.put(value, "data-source", bucket); err != nil {
-			return err
+		if err := out.Put([]byte(bucket), value); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return out, nil
 }
 
-func (b *Builder) writeDetails(w *writer) error {
+// writeDetails merges for each id what the sources say about it.
+func (b *Builder) writeDetails(w *boltfile.Writer) (*boltfile.BucketWriter, error) {
+	out := w.Bucket()
 	type use struct {
 		id    string
 		entry int
@@ -114,7 +144,7 @@ func (b *Builder) writeDetails(w *writer) error {
 			uses = uses[1:]
 			var d vulndb.Detail
 			if err := b.get(e.detail, &d); err != nil {
-				return err
+				return nil, err
 			}
 			have, ok := bySource[e.source.ID]
 			if ok {
@@ -129,13 +159,13 @@ func (b *Builder) writeDetails(w *writer) error {
 		all.Severity = vulndb.Preferred(all.VendorSeverity)
 		value, err := vulndb.EncodeDetail(all)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := w.put(value, "vulnerability", id); err != nil {
-			return err
+		if err := out.Put([]byte(id), value); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // merge adds to a what b knows beyond it. Of two severities and scores by the
@@ -177,63 +207,4 @@ func merge(a, b vulndb.Detail) vulndb.Detail {
 		a.Modified = b.Modified
 	}
 	return a
-}
-
-// writer puts sorted keys into nested buckets, in transactions of bounded
-// size.
-type writer struct {
-	db    *bolt.DB
-	tx    *bolt.Tx
-	path  []string
-	open  []*bolt.Bucket
-	bytes int
-}
-
-// put stores value under the last element of path, in the buckets that the
-// others name.
-func (w *writer) put(value []byte, path ...string) error {
-	buckets, key := path[:len(path)-1], path[len(path)-1]
-	if w.bytes >= flushBytes {
-		if err := w.end(); err != nil {
-			return err
-		}
-	}
-	if w.tx == nil {
-		tx, err := w.db.Begin(true)
-		if err != nil {
-			return err
-		}
-		w.tx, w.bytes, w.path, w.open = tx, 0, nil, nil
-	}
-	same := 0
-	for same < min(len(buckets), len(w.path)) && buckets[same] == w.path[same] {
-		same++
-	}
-	w.path, w.open = w.path[:same], w.open[:same]
-	for _, name := range buckets[same:] {
-		var b *bolt.Bucket
-		var err error
-		if len(w.open) == 0 {
-			b, err = w.tx.CreateBucketIfNotExists([]byte(name))
-		} else {
-			b, err = w.open[len(w.open)-1].CreateBucketIfNotExists([]byte(name))
-		}
-		if err != nil {
-			return err
-		}
-		b.FillPercent = 0.95 // keys come in order
-		w.path, w.open = append(w.path, name), append(w.open, b)
-	}
-	w.bytes += len(key) + len(value) + 64
-	return w.open[len(w.open)-1].Put([]byte(key), value)
-}
-
-// end writes what is pending.
-func (w *writer) end() error {
-	if w.tx == nil {
-		return nil
-	}
-	tx := w.tx
-	w.tx = nil
-	return tx.Commit()
 }
