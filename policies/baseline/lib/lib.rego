@@ -1,0 +1,36 @@
+# METADATA
+# description: What the rules of the baseline pack share.
+package gatehouse.baseline.lib
+
+ranks := {"UNKNOWN": 0, "LOW": 1, "MEDIUM": 2, "HIGH": 3, "CRITICAL": 4}
+
+# effective_severity is the severity, or the one that unknown ones count as.
+effective_severity(severity, unknown) := unknown if severity == "UNKNOWN"
+
+effective_severity(severity, _) := severity if severity != "UNKNOWN"
+
+at_least(severity, threshold) if ranks[severity] >= ranks[threshold]
+
+# severity_text says how bad a finding is, and where that is an assumption.
+severity_text(severity, _) := severity if severity != "UNKNOWN"
+
+severity_text(severity, unknown) := sprintf("severity not stated, counted as %s", [unknown]) if severity == "UNKNOWN"
+
+# dev_purls are packages that are used for development only.
+dev_purls := {c.purl | some c in input.components; c.dev} - {c.purl | some c in input.components; not c.dev}
+
+# package_text names a package as people do.
+package_text(pkg) := sprintf("%s %s", [pkg.name, pkg.version]) if pkg.version != ""
+
+package_text(pkg) := pkg.name if pkg.version == ""
+
+# place is a path and, where there is one, a line. The report leaves out the
+# line of what concerns a whole file.
+place(location) := sprintf("%s:%d", [location.path, location.line]) if location.line > 0
+
+place(location) := location.path if object.get(location, "line", 0) == 0
+
+# count_text counts things in words that fit: "1 file", "2 files".
+count_text(n, one, _) := sprintf("1 %s", [one]) if n == 1
+
+count_text(n, _, many) := sprintf("%d %s", [n, many]) if n != 1

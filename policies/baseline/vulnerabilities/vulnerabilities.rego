@@ -1,0 +1,104 @@
+# METADATA
+# custom:
+#   controls: [NIST-800-53:RA-5, NIST-800-53:SI-2, PCI-DSS-4.0:6.3.3, SSDF:RV.1]
+package gatehouse.baseline.vulnerabilities
+
+import data.gatehouse.baseline.lib
+
+settings := data.gatehouse.settings.vulnerabilities
+
+# METADATA
+# title: Packages have no serious known vulnerability
+# description: |
+#   A package that the target uses has a published vulnerability at or above
+#   the severity threshold.
+# custom:
+#   id: GH-VULN-001
+#   severity: HIGH
+#   solution: Upgrade the package to a fixed version; if it comes with another package, upgrade that one.
+deny contains violation(f) if {
+	some f in considered
+	lib.at_least(effective(f), settings.severity)
+	in_scope(f)
+}
+
+# METADATA
+# title: Packages have no known vulnerability without a fix
+# description: |
+#   With only_fixable, a serious vulnerability without a fixed version does not
+#   deny; it is still worth knowing.
+# custom:
+#   id: GH-VULN-002
+#   severity: MEDIUM
+#   solution: Replace the package, or check whether the vulnerable part is used and waive it for a while.
+warn_unfixed contains violation(f) if {
+	settings.only_fixable
+	some f in considered
+	not fixable(f)
+	lib.at_least(effective(f), settings.warn_unfixed_severity)
+}
+
+# METADATA
+# title: Packages have no vulnerability below the threshold
+# description: A summary of the vulnerabilities that do not deny.
+# custom:
+#   id: GH-VULN-003
+#   severity: LOW
+#   solution: Upgrade these packages with the next maintenance; lower vulnerabilities.severity to make them deny.
+warn_below contains {"msg": msg, "severity": "LOW"} if {
+	settings.warn_below
+	below := [f | some f in considered; not lib.at_least(effective(f), settings.severity)]
+	count(below) > 0
+	names := {f.vulnerability.package.name | some f in below}
+	msg := sprintf("%s below %s in %s: %s", [
+		lib.count_text(count(below), "vulnerability", "vulnerabilities"), settings.severity,
+		lib.count_text(count(names), "package", "packages"),
+		concat(", ", array.slice(sort(names), 0, 10)),
+	])
+}
+
+considered contains f if {
+	some f in input.findings
+	f.kind == "vulnerability"
+	not malicious(f)
+	not ignored_dev(f)
+}
+
+# Malicious packages have a rule of their own.
+malicious(f) if startswith(f.rule, "MAL-")
+
+malicious(f) if {
+	some alias in f.vulnerability.aliases
+	startswith(alias, "MAL-")
+}
+
+ignored_dev(f) if {
+	settings.ignore_dev
+	lib.dev_purls[f.vulnerability.package.purl]
+}
+
+effective(f) := lib.effective_severity(f.severity, settings.unknown_severity)
+
+fixed_versions(f) := object.get(f.vulnerability, "fixed_versions", [])
+
+fixable(f) if count(fixed_versions(f)) > 0
+
+in_scope(f) if fixable(f)
+
+in_scope(_) if not settings.only_fixable
+
+violation(f) := {
+	"msg": sprintf("%s has %s (%s): %s. %s", [
+		lib.package_text(f.vulnerability.package), f.rule,
+		lib.severity_text(f.severity, settings.unknown_severity),
+		trim_suffix(f.title, "."), fix(f),
+	]),
+	"finding": f.id,
+	"severity": effective(f),
+	"purl": f.vulnerability.package.purl,
+	"fixed_versions": fixed_versions(f),
+}
+
+fix(f) := sprintf("Fixed in %s", [concat(", ", fixed_versions(f))]) if fixable(f)
+
+fix(f) := "No fixed version is known" if not fixable(f)

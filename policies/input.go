@@ -1,0 +1,238 @@
+package policies
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/util"
+)
+
+//go:generate go run ./internal/schemagen -o input.schema.json
+
+// InputVersion is the version of [InputDocument]. It changes when a field
+// changes its meaning or goes away.
+const InputVersion = 1
+
+// InputDocument is what a report policy sees as input. Lists take the place of
+// objects with free keys so that the type checker knows each field.
+type InputDocument struct {
+	// Version is [InputVersion].
+	Version int `json:"version"`
+	// Time is the evaluation time in RFC 3339, UTC: the only clock there is.
+	Time string `json:"time"`
+	// Target is what was scanned.
+	Target gatehouse.TargetInfo `json:"target"`
+	// Findings are all findings, sorted by place.
+	Findings []InputFinding `json:"findings"`
+	// Components are the packages that the target uses.
+	Components []InputComponent `json:"components"`
+	// Coverage says what was looked at and what was not.
+	Coverage InputCoverage `json:"coverage"`
+	// Databases are the data that scanners matched against, sorted by name.
+	Databases []InputDatabase `json:"databases"`
+}
+
+// InputFinding is a finding.
+type InputFinding struct {
+	gatehouse.Finding
+	// License takes the place of the field of the finding.
+	License *InputLicense `json:"license,omitempty"`
+}
+
+// InputLicense is a licence under which a package is used.
+type InputLicense struct {
+	// Expression is an SPDX licence expression where it can be read as one.
+	Expression string            `json:"expression"`
+	Package    gatehouse.Package `json:"package"`
+	// Choices is the expression as alternatives; see [LicenseChoices].
+	Choices [][]string `json:"choices"`
+	// Readable is true if the expression is an SPDX expression.
+	Readable bool `json:"readable"`
+}
+
+// InputComponent is a package that the target uses.
+type InputComponent struct {
+	gatehouse.Component
+	// LicenseChoices are all licences as alternatives: each is a list of
+	// licences that apply together; see [LicenseChoices]. Empty if there are
+	// no licences.
+	LicenseChoices [][]string `json:"license_choices"`
+	// LicensesReadable is true if each licence is an SPDX expression.
+	LicensesReadable bool `json:"licenses_readable"`
+}
+
+// InputCoverage is the ledger without its list of files.
+type InputCoverage struct {
+	// Complete is true if there is no gap.
+	Complete bool            `json:"complete"`
+	Files    InputFileCounts `json:"files"`
+	// Scanners are in the order in which they ran.
+	Scanners []gatehouse.ScannerCoverage `json:"scanners"`
+	Skipped  []gatehouse.Skip            `json:"skipped"`
+	Gaps     []gatehouse.Gap             `json:"gaps"`
+}
+
+// InputFileCounts counts the regular files of the target. A file counts as
+// failed if it failed for one scanner, else as scanned if one scanner looked
+// at it, else as skipped if one skipped it, else as not applicable.
+type InputFileCounts struct {
+	Total         int   `json:"total"`
+	Bytes         int64 `json:"bytes"`
+	Scanned       int   `json:"scanned"`
+	Skipped       int   `json:"skipped"`
+	Failed        int   `json:"failed"`
+	NotApplicable int   `json:"not_applicable"`
+}
+
+// InputDatabase is a database that a scanner matched against.
+type InputDatabase struct {
+	// Name is that of the scanner.
+	Name   string `json:"name"`
+	Digest string `json:"digest"`
+	// UpdatedAt is the RFC 3339 time of the newest data; empty if it is not
+	// known.
+	UpdatedAt string `json:"updated_at"`
+	// AgeHours is the age at the evaluation time, below 0 if that is earlier;
+	// -1 if UpdatedAt is empty.
+	AgeHours float64 `json:"age_hours"`
+	// Advisories counts the (package, advisory) pairs in it; 0 if unknown.
+	Advisories int      `json:"advisories"`
+	Sources    []string `json:"sources"`
+}
+
+// Input is a report made ready for policies.
+type Input struct {
+	// Document is what report policies see.
+	Document InputDocument
+
+	report   *gatehouse.Report
+	findings map[string]*gatehouse.Finding
+	gaps     map[string]*gatehouse.Gap
+	now      time.Time
+}
+
+// NewInput makes the input of policies from a report. Now is the evaluation
+// time, against which the age of databases and waivers are measured.
+func NewInput(report *gatehouse.Report, now time.Time) (*Input, error) {
+	if report == nil {
+		return nil, errors.New("make the input of policies: there is no report")
+	}
+	if now.IsZero() {
+		return nil, errors.New("make the input of policies: the evaluation time is not set")
+	}
+	now = now.UTC()
+	cov := &report.Coverage
+	in := &Input{
+		report:   report,
+		findings: make(map[string]*gatehouse.Finding, len(report.Findings)),
+		gaps:     make(map[string]*gatehouse.Gap, len(cov.Gaps)),
+		now:      now,
+		Document: InputDocument{
+			Version:    InputVersion,
+			Time:       now.Format(time.RFC3339),
+			Target:     report.Target,
+			Findings:   make([]InputFinding, 0, len(report.Findings)),
+			Components: make([]InputComponent, 0, len(report.Components)),
+			Databases:  []InputDatabase{},
+			Coverage: InputCoverage{
+				Complete: len(cov.Gaps) == 0,
+				Files:    countFiles(cov.Files),
+				Scanners: append([]gatehouse.ScannerCoverage{}, cov.Scanners...),
+				Skipped:  append([]gatehouse.Skip{}, cov.Skipped...),
+				Gaps:     append([]gatehouse.Gap{}, cov.Gaps...),
+			},
+		},
+	}
+	doc := &in.Document
+	for i := range report.Findings {
+		f := &report.Findings[i]
+		if f.ID == "" {
+			return nil, fmt.Errorf("make the input of policies: finding %d (%s) has no id", i, f.Rule)
+		}
+		in.findings[f.ID] = f
+		doc.Findings = append(doc.Findings, inputFinding(f))
+	}
+	for i := range cov.Gaps {
+		in.gaps[cov.Gaps[i].ID] = &cov.Gaps[i]
+	}
+	for _, c := range report.Components {
+		choices, readable := LicenseChoices(c.Licenses...)
+		doc.Components = append(doc.Components, InputComponent{Component: c, LicenseChoices: choices, LicensesReadable: readable})
+	}
+	for _, name := range sortedKeys(report.Databases) {
+		doc.Databases = append(doc.Databases, inputDatabase(name, report.Databases[name], now))
+	}
+	return in, nil
+}
+
+func inputFinding(f *gatehouse.Finding) InputFinding {
+	out := InputFinding{Finding: *f}
+	if l := f.License; l != nil {
+		choices, readable := LicenseChoices(l.Expression)
+		out.License = &InputLicense{Expression: l.Expression, Package: l.Package, Choices: choices, Readable: readable}
+	}
+	return out
+}
+
+// inputDatabase takes a time that cannot be read for one that is not known, so
+// that it is for the policies to judge.
+func inputDatabase(name string, d gatehouse.Database, now time.Time) InputDatabase {
+	out := InputDatabase{Name: name, Digest: d.Digest, AgeHours: -1,
+		Advisories: d.Advisories, Sources: append([]string{}, d.Sources...)}
+	if at, err := time.Parse(time.RFC3339, d.UpdatedAt); err == nil {
+		out.UpdatedAt = d.UpdatedAt
+		out.AgeHours = math.Round(now.Sub(at).Hours()*10) / 10
+	}
+	return out
+}
+
+func countFiles(files []gatehouse.FileCoverage) InputFileCounts {
+	n := InputFileCounts{Total: len(files)}
+	for i := range files {
+		f := &files[i]
+		n.Bytes += f.Bytes
+		switch {
+		case len(f.Failed) > 0:
+			n.Failed++
+		case len(f.Scanned) > 0:
+			n.Scanned++
+		case len(f.Skipped) > 0:
+			n.Skipped++
+		default:
+			n.NotApplicable++
+		}
+	}
+	return n
+}
+
+// Time is the evaluation time, in UTC.
+func (in *Input) Time() time.Time { return in.now }
+
+// MarshalJSON gives what report policies see.
+func (in *Input) MarshalJSON() ([]byte, error) { return json.Marshal(&in.Document) }
+
+// value converts the document for OPA.
+func (in *Input) value() (ast.Value, error) { return toValue(&in.Document) }
+
+// toValue converts v to the value that its JSON is.
+func toValue(v any) (ast.Value, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return jsonValue(b)
+}
+
+func jsonValue(b []byte) (ast.Value, error) {
+	var x any
+	if err := util.NewJSONDecoder(bytes.NewReader(b)).Decode(&x); err != nil {
+		return nil, err
+	}
+	return ast.InterfaceToValue(x)
+}
