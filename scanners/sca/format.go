@@ -1,0 +1,132 @@
+package sca
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-sec/gatehouse"
+)
+
+// lockfile is a file to parse, with the files that belong to it.
+type lockfile struct {
+	path string
+	data []byte
+	// others are the context of the file by path, such as the manifests whose
+	// dependencies it locks; may be nil.
+	others map[string]*gatehouse.File
+}
+
+// context returns the text of the other files that have the base name, those
+// nearest to the root first.
+func (f *lockfile) context(base string) [][]byte {
+	var paths []string
+	for p := range f.others {
+		if path.Base(p) == base {
+			paths = append(paths, p)
+		}
+	}
+	slices.SortFunc(paths, func(a, b string) int {
+		if d := strings.Count(a, "/") - strings.Count(b, "/"); d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	var texts [][]byte
+	for _, p := range paths {
+		texts = append(texts, plainText(f.others[p].Data))
+	}
+	return texts
+}
+
+// format is a kind of file that names packages.
+type format struct {
+	// names are the base names, or patterns of [path.Match], in lower case.
+	names []string
+	eco   *ecosystem
+	parse func(*lockfile) (inventory, error)
+	// manifest is the base name of the manifests that say more about what the
+	// lockfile holds; may be empty.
+	manifest string
+}
+
+// formats are all files that are read, apart from pom.xml, whose files must be
+// read together.
+var formats = []format{
+	{names: []string{"go.mod"}, eco: golang, parse: parseGoMod, manifest: "go.sum"},
+	{names: []string{"package-lock.json", "npm-shrinkwrap.json"}, eco: npm, parse: parseNpmLock, manifest: "package.json"},
+	{names: []string{"yarn.lock"}, eco: npm, parse: parseYarnLock, manifest: "package.json"},
+	{names: []string{"pnpm-lock.yaml", "pnpm-lock.yml"}, eco: npm, parse: parsePnpmLock},
+	{names: []string{"bun.lock"}, eco: npm, parse: parseBunLock},
+	{names: []string{requirementsPattern}, eco: pypi, parse: parseRequirements},
+	{names: []string{"pipfile.lock"}, eco: pypi, parse: parsePipfileLock, manifest: "Pipfile"},
+	{names: []string{"poetry.lock"}, eco: pypi, parse: parsePoetryLock, manifest: "pyproject.toml"},
+	{names: []string{"uv.lock"}, eco: pypi, parse: parseUVLock},
+	{names: []string{"pylock.toml", "pylock.*.toml"}, eco: pypi, parse: parsePylock},
+	{names: []string{"cargo.lock"}, eco: cargo, parse: parseCargoLock, manifest: "Cargo.toml"},
+	{names: []string{"gemfile.lock", "gems.locked"}, eco: gem, parse: parseGemfileLock},
+	{names: []string{"composer.lock"}, eco: composer, parse: parseComposerLock, manifest: "composer.json"},
+	{names: []string{"gradle.lockfile", "buildscript-gradle.lockfile", "*.gradle.lockfile"}, eco: maven, parse: parseGradleLock},
+	{names: []string{"build.sbt.lock"}, eco: maven, parse: parseSbtLock},
+	{names: []string{"packages.lock.json", "packages.*.lock.json"}, eco: nuget, parse: parseNugetLock},
+	{names: []string{"packages.config", "packages.*.config"}, eco: nuget, parse: parseNugetConfig},
+	{names: []string{"*.deps.json"}, eco: nuget, parse: parseDepsJSON},
+	{names: []string{"directory.packages.props", "packages.props", "*.packages.props"}, eco: nuget, parse: parsePackagesProps},
+	{names: []string{"conan.lock"}, eco: conan, parse: parseConanLock},
+	{names: []string{"environment.yml", "environment.yaml"}, eco: conda, parse: parseCondaEnvironment},
+	{names: []string{"mix.lock"}, eco: hex, parse: parseMixLock},
+	{names: []string{"pubspec.lock"}, eco: pub, parse: parsePubspecLock},
+	{names: []string{"package.resolved"}, eco: swift, parse: parsePackageResolved},
+	{names: []string{"podfile.lock"}, eco: cocoapods, parse: parsePodfileLock},
+	{names: []string{"manifest.toml", "manifest-v*.toml", "juliamanifest.toml"}, eco: julia, parse: parseJuliaManifest},
+}
+
+const pomFile = "pom.xml"
+
+// formatOf returns the format that a file is read as, or nil.
+func formatOf(name string) *format {
+	base := strings.ToLower(path.Base(name))
+	for i := range formats {
+		for _, pattern := range formats[i].names {
+			if base == pattern {
+				return &formats[i]
+			}
+			if strings.ContainsAny(pattern, "*") {
+				if ok, _ := path.Match(pattern, base); ok {
+					return &formats[i]
+				}
+			}
+		}
+	}
+	switch dir := strings.ToLower(path.Base(path.Dir(name))); {
+	case isRequirements(name):
+		return requirementsFormat()
+	case strings.HasSuffix(base, ".lockfile") && (dir == "dependency-locks" || dir == "gradle"):
+		return gradleFormat()
+	}
+	return nil
+}
+
+// requirementsPattern is the name that pip-tools and most projects give to
+// requirements files.
+const requirementsPattern = "*requirements*.txt"
+
+// isRequirements reports whether a file is read as a requirements file: by its
+// name, or as a text file in a directory of that name.
+func isRequirements(name string) bool {
+	base, dir := strings.ToLower(path.Base(name)), strings.ToLower(path.Base(path.Dir(name)))
+	ok, _ := path.Match(requirementsPattern, base)
+	return ok || strings.HasSuffix(base, ".txt") && (dir == "requirements" || dir == "requires")
+}
+
+func requirementsFormat() *format { return byParser(requirementsPattern) }
+func gradleFormat() *format       { return byParser("gradle.lockfile") }
+
+func byParser(name string) *format {
+	for i := range formats {
+		if slices.Contains(formats[i].names, name) {
+			return &formats[i]
+		}
+	}
+	return nil
+}

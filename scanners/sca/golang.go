@@ -1,0 +1,132 @@
+package sca
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/semver"
+
+	"github.com/gatehouse-sec/gatehouse"
+)
+
+// parseGoMod reads go.mod. Since Go 1.17 it names all modules; before, those
+// that only others need are in go.sum.
+func parseGoMod(f *lockfile) (inventory, error) {
+	var inv inventory
+	m, err := modfile.Parse("go.mod", f.data, nil)
+	if err != nil {
+		return inv, goModError(err)
+	}
+	if m.Module == nil {
+		return inv, errors.New("it has no module line")
+	}
+	replaced := map[string]*modfile.Replace{}
+	for _, r := range m.Replace {
+		replaced[r.Old.Path+"@"+r.Old.Version] = r
+	}
+	seen := map[string]bool{}
+	for _, r := range m.Require {
+		line := 0
+		if r.Syntax != nil {
+			line = r.Syntax.Start.Line
+		}
+		seen[r.Mod.Path] = true
+		p := pkg{eco: golang, name: r.Mod.Path, version: r.Mod.Version, line: line, direct: !r.Indirect}
+		by := replaced[r.Mod.Path+"@"+r.Mod.Version]
+		if by == nil {
+			by = replaced[r.Mod.Path+"@"]
+		}
+		if by != nil {
+			p.name, p.version = by.New.Path, by.New.Version
+			seen[by.New.Path] = true
+			if p.version == "" {
+				p.firstParty = true // a directory
+			}
+		}
+		inv.add(p)
+	}
+	if stdlib, line := goToolchain(m); stdlib != "" {
+		inv.add(pkg{eco: golang, name: "stdlib", version: stdlib, line: line, direct: true})
+	}
+	if len(m.Require) > 0 && goBefore117(m) {
+		sums := f.context("go.sum")
+		if len(sums) == 0 {
+			inv.gap(gatehouse.GapUnresolved, 0, "", "modules that only other modules need are not known: go.mod is for Go before 1.17 and there is no go.sum beside it; run `go mod tidy -go=1.17`")
+		}
+		for _, sum := range sums {
+			if err := addGoSum(&inv, string(sum), seen); err != nil {
+				return inv, err
+			}
+		}
+	}
+	return inv, nil
+}
+
+func goModError(err error) error {
+	if list, ok := errors.AsType[modfile.ErrorList](err); ok && len(list) > 0 {
+		return &gatehouse.Unscannable{Code: gatehouse.GapParse, Line: list[0].Pos.Line, Reason: fmt.Sprintf("not a valid go.mod: %v", list[0].Err)}
+	}
+	return fmt.Errorf("not a valid go.mod: %w", err)
+}
+
+// addGoSum adds the newest version of each module whose content go.sum has.
+// Lines that end in "/go.mod" are about files that were only read to choose.
+func addGoSum(inv *inventory, text string, seen map[string]bool) error {
+	newest := map[string]string{}
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 {
+			continue
+		}
+		if len(fields) != 3 {
+			return fmt.Errorf("go.sum beside it is broken: a line has %d fields instead of 3", len(fields))
+		}
+		path, v := fields[0], fields[1]
+		if seen[path] || strings.HasSuffix(v, "/go.mod") {
+			continue
+		}
+		if old := newest[path]; old == "" || semver.Compare(v, old) > 0 {
+			newest[path] = v
+		}
+	}
+	for path, v := range newest {
+		inv.add(pkg{eco: golang, name: path, version: v})
+	}
+	return nil
+}
+
+func goBefore117(m *modfile.File) bool {
+	return m.Go == nil || semver.Compare("v"+m.Go.Version, "v1.17") < 0
+}
+
+// goToolchain is the oldest Go that builds the module, which is the version of
+// the standard library: that of the toolchain line, or of the go line since it
+// is binding (Go 1.21); see https://go.dev/doc/toolchain.
+func goToolchain(m *modfile.File) (version string, line int) {
+	switch {
+	case m.Toolchain != nil && strings.HasPrefix(m.Toolchain.Name, "go"):
+		version, _, _ = strings.Cut(strings.TrimPrefix(m.Toolchain.Name, "go"), "-")
+		line = m.Toolchain.Syntax.Start.Line
+	case m.Go != nil && !goBefore121(m.Go.Version):
+		version, line = m.Go.Version, m.Go.Syntax.Start.Line
+	}
+	if version == "" {
+		return "", 0
+	}
+	for _, pre := range []string{"rc", "beta"} {
+		if before, after, ok := strings.Cut(version, pre); ok {
+			return before + ".0-" + pre + "." + after, line
+		}
+	}
+	if strings.Count(version, ".") == 1 {
+		version += ".0"
+	}
+	return version, line
+}
+
+func goBefore121(v string) bool {
+	v, _, _ = strings.Cut(v, "rc")
+	return semver.Compare("v"+v, "v1.21") < 0
+}

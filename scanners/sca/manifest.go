@@ -1,0 +1,276 @@
+package sca
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-sec/gatehouse"
+)
+
+// manifestKind is a file that asks for packages without saying which versions
+// are installed. Without a lockfile it is a gap.
+type manifestKind struct {
+	// names are patterns of [path.Match] for the base name.
+	names []string
+	// locks are patterns for the base names of files that say it.
+	locks []string
+	// ancestors is true if a lockfile in a directory above counts as well.
+	ancestors bool
+	// asks lists the packages that the manifest asks for.
+	asks func(data []byte) ([]string, error)
+	next string
+}
+
+var manifests = []manifestKind{
+	{[]string{"package.json"}, []string{"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "pnpm-lock.yml", "bun.lock"}, true, packageJSONAsks,
+		"run npm install and commit package-lock.json (or the lockfile of yarn, pnpm or bun as text)"},
+	{[]string{"pyproject.toml"}, []string{"poetry.lock", "uv.lock", "pylock.toml", "pylock.*.toml", "Pipfile.lock", "requirements*.txt"}, true, pyprojectAsks,
+		"run uv lock or poetry lock and commit the lockfile"},
+	{[]string{"setup.py", "setup.cfg"}, []string{"poetry.lock", "uv.lock", "pylock.toml", "pylock.*.toml", "Pipfile.lock", "requirements*.txt"}, true,
+		matching(`install_requires\s*=\s*\[?\s*["']?([A-Za-z0-9][A-Za-z0-9._-]*)`), "run pip-compile and commit requirements.txt"},
+	{[]string{"requirements*.in", "*requirements.in"}, []string{"*requirements*.txt"}, false, matching(`(?m)^([A-Za-z0-9][A-Za-z0-9._-]*)`),
+		"run pip-compile and commit requirements.txt"},
+	{[]string{"Pipfile"}, []string{"Pipfile.lock"}, false, func(b []byte) ([]string, error) { return pipfileDependencies(b), nil },
+		"run pipenv lock and commit Pipfile.lock"},
+	{[]string{"Gemfile", "gems.rb"}, []string{"Gemfile.lock", "gems.locked"}, false, matching(`(?m)^\s*gem[ (]+["']([^"']+)["']`),
+		"run bundle lock and commit Gemfile.lock"},
+	{[]string{"composer.json"}, []string{"composer.lock"}, false, func(b []byte) ([]string, error) { return composerDependencies(b), jsonValid(b) },
+		"run composer update and commit composer.lock"},
+	{[]string{"Cargo.toml"}, []string{"Cargo.lock"}, true, cargoAsks,
+		"run cargo generate-lockfile and commit Cargo.lock"},
+	{[]string{"build.gradle", "build.gradle.kts"}, []string{"gradle.lockfile", "*.lockfile"}, false,
+		matching(`(?m)^\s*(?:\w*[iI]mplementation|api|\w*[cC]ompile(?:Only)?|\w*[rR]untime(?:Only)?|annotationProcessor|kapt|ksp)\b[ (]+(?:platform\()?["']([\w.-]+:[\w.-]+)`),
+		"turn on dependency locking, run gradle dependencies --write-locks and commit gradle.lockfile"},
+	{[]string{"*.csproj", "*.fsproj", "*.vbproj"}, []string{"packages.lock.json", "packages.*.lock.json", "packages.config"}, false,
+		matching(`<PackageReference\s[^>]*Include="([^"]+)"`), "set RestorePackagesWithLockFile to true, run dotnet restore and commit packages.lock.json"},
+	{[]string{"mix.exs"}, []string{"mix.lock"}, true, matching(`\{\s*:(\w+),\s*(?:"|git:|github:)`), "run mix deps.get and commit mix.lock"},
+	{[]string{"pubspec.yaml"}, []string{"pubspec.lock"}, true, pubspecAsks, "run dart pub get and commit pubspec.lock"},
+	{[]string{"Podfile"}, []string{"Podfile.lock"}, false, matching(`(?m)^\s*pod\s+["']([^"']+)["']`), "run pod install and commit Podfile.lock"},
+	{[]string{"Package.swift"}, []string{"Package.resolved"}, true, matching(`\.package\(\s*(?:name:\s*"[^"]*",\s*)?url:\s*"([^"]+)"`), "run swift package resolve and commit Package.resolved"},
+	{[]string{"build.sbt"}, []string{"build.sbt.lock"}, true, matching(`"([\w.-]+)"\s*%%?%?\s*"[\w.-]+"\s*%`), "add the plugin sbt-dependency-lock and commit build.sbt.lock"},
+	{[]string{"conanfile.txt", "conanfile.py"}, []string{"conan.lock"}, true, matching(`(?m)["']?([a-z0-9_][\w+.-]+/[\w.+\[\]<>=~^-]+)(?:@[\w/]*)?["']?\s*[,)\]]?\s*$`), "run conan lock create and commit conan.lock"},
+	{[]string{"Project.toml"}, []string{"Manifest.toml", "Manifest-v*.toml", "JuliaManifest.toml"}, true, juliaAsks, "run Pkg.resolve() and commit Manifest.toml"},
+}
+
+func manifestOf(name string) *manifestKind {
+	base := path.Base(name)
+	for i := range manifests {
+		if matchesAny(manifests[i].names, base) {
+			return &manifests[i]
+		}
+	}
+	return nil
+}
+
+func matchesAny(patterns []string, base string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		ok, _ := path.Match(p, base)
+		return ok
+	})
+}
+
+// scanManifest reports a manifest that no lockfile belongs to.
+func scanManifest(f *lockfile) (inventory, error) {
+	var inv inventory
+	kind := manifestOf(f.path)
+	if path.Base(f.path) == "package.json" && strings.Contains("/"+f.path, "/node_modules/") {
+		return installedPackage(f)
+	}
+	names, err := kind.asks(f.data)
+	if err != nil {
+		return inv, err
+	}
+	if len(names) == 0 {
+		return inv, nil
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	what := "dependencies are"
+	if len(names) == 1 {
+		what = "a dependency is"
+	}
+	inv.gap(gatehouse.GapUnresolved, 0, "", fmt.Sprintf("%s declared but not locked: %s; %s", what, some(names), kind.next))
+	return inv, nil
+}
+
+// installedPackage reads the package.json of a package that was installed and
+// committed: it says itself which it is.
+func installedPackage(f *lockfile) (inventory, error) {
+	var inv inventory
+	var m struct {
+		Name, Version any
+		License       any
+	}
+	if err := decodeJSON(f.data, &m); err != nil {
+		return inv, err
+	}
+	name, _ := m.Name.(string)
+	version, _ := m.Version.(string)
+	if name == "" || version == "" {
+		return inv, nil // a file that only marks a directory, as {"type": "module"} does
+	}
+	line := jsonKeyLines(f.data)["version"]
+	inv.add(pkg{eco: npm, name: name, version: version, line: line, licenses: licenseNames(m.License)})
+	return inv, nil
+}
+
+// matching finds names with a pattern, in files that are programs.
+func matching(pattern string) func([]byte) ([]string, error) {
+	re := regexp.MustCompile(pattern)
+	return func(data []byte) ([]string, error) {
+		var names []string
+		for _, m := range re.FindAllSubmatch(data, -1) {
+			names = append(names, string(m[1]))
+		}
+		return names, nil
+	}
+}
+
+func jsonValid(data []byte) error {
+	var v any
+	return decodeJSON(data, &v)
+}
+
+func packageJSONAsks(data []byte) ([]string, error) {
+	var m map[string]any
+	if err := decodeJSON(data, &m); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, table := range []string{"dependencies", "devDependencies", "optionalDependencies"} {
+		entries, _ := m[table].(map[string]any)
+		for name, v := range entries {
+			if s, _ := v.(string); !hasAnyPrefix(s, "workspace:", "file:", "link:", "portal:") {
+				names = append(names, name)
+			}
+		}
+	}
+	return names, nil
+}
+
+func cargoAsks(data []byte) ([]string, error) {
+	var m struct {
+		cargoTables
+		DevDependencies map[string]any `toml:"dev-dependencies"`
+		Workspace       cargoTables
+		Target          map[string]cargoTables
+	}
+	if err := decodeTOML(data, &m); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, t := range append([]cargoTables{m.cargoTables, m.Workspace, {Dependencies: m.DevDependencies}}, values(m.Target)...) {
+		for _, table := range []map[string]any{t.Dependencies, t.BuildDependencies} {
+			for name, v := range table {
+				if spec, ok := v.(map[string]any); ok && spec["path"] != nil {
+					continue
+				}
+				names = append(names, name)
+			}
+		}
+	}
+	return names, nil
+}
+
+// pyproject is what pyproject.toml asks for.
+type pyproject struct {
+	dependencies, dev []requirement
+}
+
+func readPyproject(data []byte) (pyproject, error) {
+	var p pyproject
+	var m struct {
+		Project struct {
+			Dependencies         []any
+			OptionalDependencies map[string]any `toml:"optional-dependencies"`
+		}
+		DependencyGroups map[string]any `toml:"dependency-groups"`
+		Tool             struct {
+			Poetry struct {
+				Dependencies    map[string]any
+				DevDependencies map[string]any `toml:"dev-dependencies"`
+				Group           map[string]struct{ Dependencies map[string]any }
+			}
+		}
+	}
+	if err := decodeTOML(data, &m); err != nil {
+		return p, err
+	}
+	list := func(v any) (found []requirement) {
+		for _, s := range stringList(v) {
+			if r := splitRequirement(s); r.name != "" {
+				r.name = pythonName(r.name)
+				found = append(found, r)
+			}
+		}
+		return found
+	}
+	table := func(t map[string]any) (found []requirement) {
+		for name, v := range t {
+			spec, _ := v.(map[string]any)
+			if name != "python" && spec["path"] == nil {
+				found = append(found, requirement{name: pythonName(name)})
+			}
+		}
+		return found
+	}
+	p.dependencies = slices.Concat(list(m.Project.Dependencies), table(m.Tool.Poetry.Dependencies))
+	for _, v := range m.Project.OptionalDependencies {
+		p.dependencies = append(p.dependencies, list(v)...)
+	}
+	for _, v := range m.DependencyGroups {
+		p.dev = append(p.dev, list(v)...)
+	}
+	p.dev = append(p.dev, table(m.Tool.Poetry.DevDependencies)...)
+	for _, g := range m.Tool.Poetry.Group {
+		p.dev = append(p.dev, table(g.Dependencies)...)
+	}
+	return p, nil
+}
+
+func pyprojectAsks(data []byte) ([]string, error) {
+	p, err := readPyproject(data)
+	var names []string
+	for _, r := range slices.Concat(p.dependencies, p.dev) {
+		names = append(names, r.name)
+	}
+	return names, err
+}
+
+func pubspecAsks(data []byte) ([]string, error) {
+	var m struct {
+		Dependencies    map[string]any `yaml:"dependencies"`
+		DevDependencies map[string]any `yaml:"dev_dependencies"`
+	}
+	if err := decodeYAML(data, &m, nil); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, table := range []map[string]any{m.Dependencies, m.DevDependencies} {
+		for name, v := range table {
+			if spec, ok := v.(map[string]any); ok && (spec["path"] != nil || spec["sdk"] != nil) {
+				continue
+			}
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// juliaAsks reads Project.toml; other programs use the name for other things.
+func juliaAsks(data []byte) ([]string, error) {
+	var m struct{ Deps map[string]any }
+	if err := decodeTOML(data, &m); err != nil {
+		return nil, err
+	}
+	var names []string
+	for name, uuid := range m.Deps {
+		if s, ok := uuid.(string); ok && len(s) == 36 {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}

@@ -1,0 +1,299 @@
+package sca
+
+import (
+	"fmt"
+	"iter"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
+)
+
+// Database is what the scanner needs of a vulnerability database. Ecosystems
+// and names are those of trivy-db; [vulndb.DB] is one. Its methods are called
+// concurrently.
+type Database interface {
+	// Advisories returns all advisories about a package.
+	Advisories(ecosystem, name string) ([]vulndb.Advisory, error)
+	// Details returns what is known about a problem, and whether there is
+	// anything.
+	Details(id string) (vulndb.Detail, bool, error)
+	// All yields the advisories of an ecosystem.
+	All(ecosystem string) iter.Seq2[vulndb.PackageAdvisory, error]
+	// Info identifies the content.
+	Info() gatehouse.Database
+}
+
+// matcher finds the advisories that apply to packages. What it reads from the
+// database it keeps.
+type matcher struct {
+	db         Database
+	packages   sync.Map // ecosystem and name to *packageAdvisories
+	ecosystems sync.Map // ecosystem to *known
+	details    sync.Map // id to *detail
+}
+
+type known struct {
+	once sync.Once
+	any  bool
+	err  error
+}
+
+type packageAdvisories struct {
+	once sync.Once
+	list []advisory
+	err  error
+}
+
+type detail struct {
+	once sync.Once
+	vulndb.Detail
+	err error
+}
+
+// advisory is an advisory with its ranges compiled.
+type advisory struct {
+	vulndb.Advisory
+	vulnerable, safe *versionRange
+	// bad says what cannot be read of the ranges.
+	bad error
+}
+
+// covers reports whether the database has any advisory for the ecosystem.
+func (m *matcher) covers(eco *ecosystem) (bool, error) {
+	if eco.database == "" {
+		return false, nil
+	}
+	v, _ := m.ecosystems.LoadOrStore(eco.database, &known{})
+	k := v.(*known)
+	k.once.Do(func() {
+		for _, err := range m.db.All(eco.database) {
+			k.any, k.err = err == nil, err
+			return
+		}
+	})
+	return k.any, k.err
+}
+
+// advisories returns all advisories about a package.
+func (m *matcher) advisories(eco *ecosystem, name string) ([]advisory, error) {
+	v, _ := m.packages.LoadOrStore(eco.database+"\x00"+name, &packageAdvisories{})
+	p := v.(*packageAdvisories)
+	p.once.Do(func() {
+		seen := map[string]bool{}
+		for _, n := range databaseNames(eco, name) {
+			list, err := m.db.Advisories(eco.database, n)
+			if err != nil {
+				p.err = err
+				return
+			}
+			for _, a := range list {
+				if key := a.Source.ID + "\x00" + a.Source.Name + "\x00" + a.ID; !seen[key] {
+					seen[key] = true
+					p.list = append(p.list, compile(eco, a))
+				}
+			}
+		}
+	})
+	return p.list, p.err
+}
+
+// databaseNames are the names under which a package may be in the database.
+// Python names are kept with their dots, and lockfiles may have lost them.
+func databaseNames(eco *ecosystem, name string) []string {
+	names := []string{name}
+	if eco == pypi {
+		plain := pythonName(name)
+		names = append(names, plain, strings.ReplaceAll(plain, "-", "."), strings.Replace(plain, "-", ".", 1))
+	}
+	if eco == cocoapods {
+		// Advisories are about pods; a subspec is a part of one.
+		root, _, _ := strings.Cut(name, "/")
+		names = append(names, root)
+	}
+	var unique []string
+	seen := map[string]bool{}
+	for _, n := range names {
+		if key := vulndb.NormalizeName(eco.database, n); !seen[key] {
+			seen[key] = true
+			unique = append(unique, n)
+		}
+	}
+	return unique
+}
+
+func compile(eco *ecosystem, a vulndb.Advisory) advisory {
+	c := advisory{Advisory: a}
+	if c.vulnerable, c.bad = eco.compare.parseRange(a.VulnerableVersions); c.bad != nil {
+		return c
+	}
+	c.safe, c.bad = eco.compare.parseRange(slices.Concat(a.PatchedVersions, a.UnaffectedVersions))
+	return c
+}
+
+// affects reports whether the version has the problem. As trivy decides in
+// compare.IsVulnerable: an empty range in either list means that all versions
+// have it.
+func (a *advisory) affects(v version) bool {
+	if a.vulnerable.any || a.safe.any {
+		return true
+	}
+	if len(a.VulnerableVersions) > 0 && !a.vulnerable.contains(v) {
+		return false
+	}
+	if len(a.PatchedVersions)+len(a.UnaffectedVersions) == 0 {
+		return len(a.VulnerableVersions) > 0
+	}
+	return !a.safe.contains(v)
+}
+
+// unmatchable is why a package could not be compared with an advisory.
+type unmatchable struct{ reason string }
+
+// match returns the advisories that apply to a package, and why it could not
+// be matched with some or all of them.
+func (m *matcher) match(p *pkg) (hits []advisory, problems []unmatchable, err error) {
+	list, err := m.advisories(p.eco, p.name)
+	if err != nil || len(list) == 0 {
+		return nil, nil, err
+	}
+	if p.unmatched != "" {
+		return nil, []unmatchable{{fmt.Sprintf("there are advisories about %s, but %s", p.name, p.unmatched)}}, nil
+	}
+	v, err := p.eco.compare.parse(p.version)
+	for _, a := range list {
+		switch {
+		case a.bad != nil:
+			problems = append(problems, unmatchable{fmt.Sprintf("advisory %s about %s could not be compared: %v", a.ID, p.name, a.bad)})
+		case a.vulnerable.any || a.safe.any:
+			hits = append(hits, a)
+		case err != nil:
+		case a.affects(v):
+			hits = append(hits, a)
+		}
+	}
+	if err != nil {
+		reason := fmt.Sprintf("there are advisories about %s, but its version %q could not be compared; check by hand whether they apply", p.name, p.version)
+		if p.version == "" {
+			reason = fmt.Sprintf("there are advisories about %s, but its version is not known", p.name)
+		}
+		problems = append(problems, unmatchable{reason})
+	}
+	return hits, problems, nil
+}
+
+// fold groups advisories that are the same one under several names, each
+// group with the id to use first.
+func fold(hits []advisory) [][]advisory {
+	group := make([]int, len(hits))
+	owner := map[string]int{} // id to index
+	find := func(i int) int {
+		for group[i] != i {
+			i = group[i]
+		}
+		return i
+	}
+	for i, a := range hits {
+		group[i] = i
+		for _, id := range append([]string{a.ID}, a.Aliases...) {
+			if j, ok := owner[id]; ok {
+				a, b := find(i), find(j)
+				group[max(a, b)] = min(a, b)
+				continue
+			}
+			owner[id] = i
+		}
+	}
+	at := map[int]int{}
+	var folded [][]advisory
+	for i, a := range hits {
+		root := find(i)
+		k, ok := at[root]
+		if !ok {
+			k = len(folded)
+			at[root] = k
+			folded = append(folded, nil)
+		}
+		folded[k] = append(folded[k], a)
+	}
+	for _, g := range folded {
+		slices.SortStableFunc(g, func(a, b advisory) int {
+			if d := idRank(a.ID) - idRank(b.ID); d != 0 {
+				return d
+			}
+			return strings.Compare(a.ID, b.ID)
+		})
+	}
+	slices.SortFunc(folded, func(a, b []advisory) int { return strings.Compare(a[0].ID, b[0].ID) })
+	return folded
+}
+
+// idRank orders ids by how well they are known.
+func idRank(id string) int {
+	for i, prefix := range []string{"MAL-", "CVE-", "GHSA-"} {
+		if strings.HasPrefix(id, prefix) {
+			return i
+		}
+	}
+	return 3
+}
+
+// fixes returns the versions that advisories name as fixed, oldest first, and
+// the oldest that is newer than the installed version; empty if there is none.
+func fixes(p *pkg, group []advisory) (all []string, next string) {
+	installed, err := p.eco.compare.parse(p.version)
+	type fixed struct {
+		text string
+		v    version
+	}
+	var list []fixed
+	seen := map[string]bool{}
+	add := func(text string) {
+		text = strings.TrimSpace(text)
+		v, err := p.eco.compare.parse(text)
+		if text == "" || err != nil || seen[text] {
+			return
+		}
+		seen[text] = true
+		list = append(list, fixed{text, v})
+	}
+	for _, a := range group {
+		patched := 0
+		for _, r := range a.PatchedVersions {
+			for clause := range strings.SplitSeq(r, "||") {
+				for _, m := range patchedText.FindAllStringSubmatch(clause, 1) {
+					patched++
+					add(m[1])
+				}
+			}
+		}
+		if patched == 0 && a.vulnerable != nil && err == nil {
+			for _, b := range a.vulnerable.upperBounds(installed) {
+				add(b)
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b fixed) int { return a.v.compare(b.v) })
+	for _, f := range list {
+		all = append(all, f.text)
+		if next == "" && err == nil && f.v.compare(installed) > 0 {
+			next = f.text
+		}
+	}
+	return all, next
+}
+
+// patchedText is a range that starts with the first good version: "1.2.3",
+// ">= 1.2.3", "~> 1.2.3" or "^1.2.3".
+var patchedText = regexp.MustCompile(`^\s*(?:>=|=>|==|=|~>|~|\^|)\s*(v?[0-9][^\s,<>=|]*)`)
+
+// detail returns what is known about an advisory.
+func (m *matcher) detail(id string) (vulndb.Detail, error) {
+	v, _ := m.details.LoadOrStore(id, &detail{})
+	d := v.(*detail)
+	d.once.Do(func() { d.Detail, _, d.err = m.db.Details(id) })
+	return d.Detail, d.err
+}

@@ -1,0 +1,219 @@
+package sca_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
+	"github.com/gatehouse-sec/gatehouse/scanners/sca"
+)
+
+// memoryDB is a database in memory, by ecosystem and normalised name.
+type memoryDB struct {
+	advisories map[string]map[string][]vulndb.Advisory
+	details    map[string]vulndb.Detail
+	err        error
+}
+
+func (m *memoryDB) add(ecosystem, name string, a vulndb.Advisory) {
+	if m.advisories == nil {
+		m.advisories = map[string]map[string][]vulndb.Advisory{}
+	}
+	if m.advisories[ecosystem] == nil {
+		m.advisories[ecosystem] = map[string][]vulndb.Advisory{}
+	}
+	name = vulndb.NormalizeName(ecosystem, name)
+	m.advisories[ecosystem][name] = append(m.advisories[ecosystem][name], a)
+}
+
+func (m *memoryDB) Advisories(ecosystem, name string) ([]vulndb.Advisory, error) {
+	return m.advisories[ecosystem][vulndb.NormalizeName(ecosystem, name)], m.err
+}
+
+func (m *memoryDB) Details(id string) (vulndb.Detail, bool, error) {
+	d, ok := m.details[id]
+	return d, ok, m.err
+}
+
+func (m *memoryDB) All(ecosystem string) iter.Seq2[vulndb.PackageAdvisory, error] {
+	return func(yield func(vulndb.PackageAdvisory, error) bool) {
+		var names []string
+		for name := range m.advisories[ecosystem] {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			for _, a := range m.advisories[ecosystem][name] {
+				if !yield(vulndb.PackageAdvisory{Package: name, Advisory: a}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (m *memoryDB) Info() gatehouse.Database {
+	return gatehouse.Database{Digest: "sha256:test"}
+}
+
+func scanTree(t testing.TB, dir string, db sca.Database) *gatehouse.Report {
+	t.Helper()
+	scanner, err := sca.New(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := gatehouse.OpenTarget(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	report, err := gatehouse.Scan(t.Context(), target, []*gatehouse.Scanner{scanner}, gatehouse.ScanOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// qualityData is the directory with real data; the test is skipped without.
+func qualityData(t testing.TB) string {
+	dir := os.Getenv("QUALITY_DATA")
+	if dir == "" {
+		t.Skip("QUALITY_DATA is not set: NOT comparing with real data")
+	}
+	return dir
+}
+
+type yamlPair struct {
+	Bucket string
+	Pairs  []yamlPair
+	Key    string
+	Value  yaml.Node
+}
+
+// fixtureDB reads advisories in the form of trivy's fixtures.
+func fixtureDB(t testing.TB, dir string) *memoryDB {
+	db := &memoryDB{details: map[string]vulndb.Detail{}}
+	files, _ := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if len(files) == 0 {
+		t.Fatalf("no advisories in %s", dir)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var buckets []yamlPair
+		if err := yaml.Unmarshal(data, &buckets); err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range buckets {
+			ecosystem, source, ok := strings.Cut(b.Bucket, "::")
+			if b.Bucket == "vulnerability" {
+				for _, p := range b.Pairs {
+					var d struct {
+						Title, Severity string
+						VendorSeverity  map[string]int
+					}
+					if err := p.Value.Decode(&d); err != nil {
+						t.Fatal(err)
+					}
+					s, _ := gatehouse.ParseSeverity(d.Severity)
+					db.details[p.Key] = vulndb.Detail{Title: d.Title, Severity: s}
+				}
+			}
+			if !ok {
+				continue
+			}
+			for _, pkg := range b.Pairs {
+				for _, p := range pkg.Pairs {
+					var a struct{ PatchedVersions, VulnerableVersions, UnaffectedVersions []string }
+					dec := map[string]any{}
+					if err := p.Value.Decode(&dec); err != nil {
+						t.Fatal(err)
+					}
+					raw, _ := json.Marshal(dec)
+					if err := json.Unmarshal(raw, &a); err != nil {
+						t.Fatal(err)
+					}
+					db.add(ecosystem, pkg.Bucket, vulndb.Advisory{ID: p.Key, Source: vulndb.Source{Name: source},
+						PatchedVersions: a.PatchedVersions, VulnerableVersions: a.VulnerableVersions, UnaffectedVersions: a.UnaffectedVersions})
+				}
+			}
+		}
+	}
+	return db
+}
+
+type golden struct {
+	ArtifactName string
+	Results      []struct {
+		Target, Class, Type string
+		Packages            []struct{ Name, Version string }
+		Vulnerabilities     []struct{ VulnerabilityID, PkgName, InstalledVersion string }
+	}
+}
+
+// TestTrivyGoldens compares with what trivy finds in its own fixtures.
+func TestTrivyGoldens(t *testing.T) {
+	data := filepath.Join(qualityData(t), "sca", "trivy")
+	db := fixtureDB(t, filepath.Join(data, "fixtures", "db"))
+	files, _ := filepath.Glob(filepath.Join(data, "golden", "*.json.golden"))
+	compared := 0
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var g golden
+		if json.Unmarshal(raw, &g) != nil || !strings.HasPrefix(g.ArtifactName, "testdata/fixtures/repo/") {
+			continue
+		}
+		dir := filepath.Join(data, "fixtures", strings.TrimPrefix(g.ArtifactName, "testdata/fixtures/"))
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			continue
+		}
+		want := map[string]bool{}
+		for _, r := range g.Results {
+			if r.Class != "lang-pkgs" {
+				continue
+			}
+			for _, v := range r.Vulnerabilities {
+				want[fmt.Sprintf("%s: %s %s@%s", r.Target, v.VulnerabilityID, v.PkgName, v.InstalledVersion)] = true
+			}
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".json.golden"), func(t *testing.T) {
+			report := scanTree(t, dir, db)
+			got := map[string]bool{}
+			for _, f := range report.Findings {
+				got[fmt.Sprintf("%s: %s %s@%s", f.Location.Path, f.Rule, f.Vulnerability.Package.Name, f.Vulnerability.Package.Version)] = true
+			}
+			for k := range want {
+				compared++
+				if !got[k] {
+					t.Errorf("missed %s", k)
+				}
+			}
+			for k := range got {
+				if !want[k] {
+					t.Logf("more: %s", k)
+				}
+			}
+			for _, g := range report.Coverage.Gaps {
+				t.Logf("gap %s %s:%d %s: %s", g.Code, g.Path, g.Line, g.Entry, g.Reason)
+			}
+			t.Logf("%d components, %d findings", len(report.Components), len(report.Findings))
+		})
+	}
+	if compared == 0 {
+		t.Fatal("no golden file was compared")
+	}
+}

@@ -1,0 +1,74 @@
+package sca
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/gatehouse-sec/gatehouse"
+)
+
+// gemSpec is "    name (version-platform)" below "specs:".
+var gemSpec = regexp.MustCompile(`^([^\s(]+)(?: \(([^)]*)\))?$`)
+
+// parseGemfileLock reads the sections of Gemfile.lock: GEM, GIT, PATH and
+// PLUGIN SOURCE have gems; DEPENDENCIES says which the project asks for.
+func parseGemfileLock(f *lockfile) (inventory, error) {
+	var inv inventory
+	section, current := "", ""
+	byName := map[string][]int{} // a gem is there once for each platform
+	needs := map[string][]string{}
+	direct := map[string]bool{}
+	n, sections := 0, 0
+	for line := range strings.Lines(string(f.data)) {
+		n++
+		line = strings.TrimRight(line, " \n\r")
+		if line == "" {
+			continue
+		}
+		depth, text := indent(line), strings.TrimSpace(line)
+		if depth == 0 {
+			if strings.HasPrefix(line, "<<<<<<<") || strings.HasPrefix(line, ">>>>>>>") || strings.HasPrefix(line, "=======") {
+				return inv, &gatehouse.Unscannable{Code: gatehouse.GapParse, Line: n, Reason: "it has an unresolved merge conflict"}
+			}
+			section = line
+			switch section {
+			case "GEM", "GIT", "PATH", "PLUGIN SOURCE", "DEPENDENCIES", "PLATFORMS", "BUNDLED WITH":
+				sections++
+			}
+			continue
+		}
+		m := gemSpec.FindStringSubmatch(text)
+		switch {
+		case section == "DEPENDENCIES" && depth == 2 && m != nil:
+			direct[strings.TrimSuffix(m[1], "!")] = true
+		case depth == 4 && (section == "GEM" || section == "GIT" || section == "PATH" || section == "PLUGIN SOURCE"):
+			if m == nil || m[2] == "" {
+				inv.gap(gatehouse.GapUnresolved, n, text, "the gem has no version")
+				continue
+			}
+			version, _, _ := strings.Cut(m[2], "-") // the platform follows
+			current = m[1]
+			byName[current] = append(byName[current], len(inv.packages))
+			inv.add(pkg{id: fmt.Sprintf("%s#%d", m[1], n), eco: gem, name: m[1], version: version, line: n, firstParty: section == "PATH"})
+		case depth == 6 && m != nil && current != "":
+			needs[current] = append(needs[current], strings.TrimSuffix(m[1], "!"))
+		}
+	}
+	if sections == 0 {
+		return inv, errors.New("it has none of the sections of a lockfile of bundler")
+	}
+	for name, all := range byName {
+		for _, i := range all {
+			p := &inv.packages[i]
+			p.direct = direct[name]
+			for _, need := range needs[name] {
+				for _, j := range byName[need] {
+					p.dependsOn = append(p.dependsOn, inv.packages[j].id)
+				}
+			}
+		}
+	}
+	return inv, nil
+}

@@ -1,0 +1,104 @@
+package sca
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	conanlock "github.com/aquasecurity/trivy/pkg/dependency/parser/c/conan"
+	publock "github.com/aquasecurity/trivy/pkg/dependency/parser/dart/pub"
+	"github.com/aquasecurity/trivy/pkg/dependency/parser/dotnet/core_deps"
+	gradlelock "github.com/aquasecurity/trivy/pkg/dependency/parser/gradle/lockfile"
+	julialock "github.com/aquasecurity/trivy/pkg/dependency/parser/julia/manifest"
+	"github.com/aquasecurity/trivy/pkg/dependency/parser/nodejs/bun"
+	npmlock "github.com/aquasecurity/trivy/pkg/dependency/parser/nodejs/npm"
+	nugetlock "github.com/aquasecurity/trivy/pkg/dependency/parser/nuget/lock"
+	sbtlock "github.com/aquasecurity/trivy/pkg/dependency/parser/sbt/lockfile"
+	pods "github.com/aquasecurity/trivy/pkg/dependency/parser/swift/cocoapods"
+	swiftlock "github.com/aquasecurity/trivy/pkg/dependency/parser/swift/swift"
+	"github.com/aquasecurity/trivy/pkg/fanal/types"
+	xio "github.com/aquasecurity/trivy/pkg/x/io"
+)
+
+// trivyParser is what the parsers of trivy have in common. They are pure
+// functions of their input. What they leave out silently, the callers below
+// report.
+type trivyParser interface {
+	Parse(context.Context, xio.ReadSeekerAt) ([]types.Package, []types.Dependency, error)
+}
+
+// readTrivy runs a parser of trivy.
+func readTrivy(eco *ecosystem, p trivyParser, data []byte) (inventory, error) {
+	var inv inventory
+	if err := checkNesting(data); err != nil {
+		return inv, err
+	}
+	packages, deps, err := p.Parse(context.Background(), bytes.NewReader(data))
+	if err != nil {
+		return inv, errors.New(shortError(err))
+	}
+	needs := make(map[string][]string, len(deps))
+	for _, d := range deps {
+		needs[d.ID] = append(needs[d.ID], d.DependsOn...)
+	}
+	for _, t := range packages {
+		p := pkg{id: t.ID, eco: eco, name: t.Name, version: t.Version,
+			dev: t.Dev, direct: t.Relationship == types.RelationshipDirect,
+			firstParty: t.Relationship == types.RelationshipRoot || t.Relationship == types.RelationshipWorkspace,
+			licenses:   t.Licenses,
+			dependsOn:  slices.Clone(needs[t.ID]),
+		}
+		for _, l := range t.Locations {
+			if l.StartLine > 0 && (p.line == 0 || l.StartLine < p.line) {
+				p.line, p.endLine = l.StartLine, l.EndLine
+			}
+		}
+		for _, r := range t.ExternalReferences {
+			// A package that npm links is a directory of the project.
+			if t.Name != "" && eco == npm && r.URL != "" && !strings.Contains(r.URL, ":") {
+				p.firstParty = true
+			}
+		}
+		if p.name == "" {
+			inv.gap("unresolved", p.line, "", "a package has no name")
+			continue
+		}
+		inv.add(p)
+	}
+	return inv, nil
+}
+
+// shortError is the last line of an error of the parsers, which add frames.
+func shortError(err error) string {
+	return strings.Join(strings.Fields(fmt.Sprintf("%v", err)), " ")
+}
+
+// need refuses a file without packages that lacks what each file of its format
+// has: otherwise any text would be a lockfile without packages.
+func (inv *inventory) need(data []byte, marks ...string) error {
+	if len(inv.packages) > 0 || len(inv.gaps) > 0 {
+		return nil
+	}
+	for _, m := range marks {
+		if bytes.Contains(data, []byte(m)) {
+			return nil
+		}
+	}
+	return fmt.Errorf("it names no packages and has none of the signs of its format (%s)", strings.Join(marks, ", "))
+}
+
+func newNpmParser() trivyParser   { return npmlock.NewParser() }
+func newBunParser() trivyParser   { return bun.NewParser() }
+func newNugetParser() trivyParser { return nugetlock.NewParser() }
+
+func newDepsParser() trivyParser    { return core_deps.NewParser() }
+func newConanParser() trivyParser   { return conanlock.NewParser() }
+func newPubParser() trivyParser     { return publock.NewParser(false) }
+func newSwiftParser() trivyParser   { return swiftlock.NewParser() }
+func newPodsParser() trivyParser    { return pods.NewParser() }
+func newJuliaParser() trivyParser   { return julialock.NewParser() }
+func newGradleParser() trivyParser  { return gradlelock.NewParser() }
+func newSbtLockParser() trivyParser { return sbtlock.NewParser() }
