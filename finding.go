@@ -81,6 +81,9 @@ func Kinds() []Kind {
 type Rule struct {
 	// ID is unique within its scanner, such as "aws-access-key-id".
 	ID string `json:"id"`
+	// Aliases are other names of the same rule, in other tools or versions;
+	// may be empty.
+	Aliases []string `json:"aliases,omitempty"`
 	// Title is one line without a period.
 	Title string `json:"title"`
 	Kind  Kind   `json:"kind"`

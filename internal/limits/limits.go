@@ -62,6 +62,15 @@ const (
 	// in recursive consumers, and no configuration nests over 100.
 	MaxNesting = 500
 
+	// MaxTerraformModules bounds the module instances below one root module,
+	// which a few nested calls can make grow exponentially. The largest public
+	// landing zones have some hundred.
+	MaxTerraformModules = 2_000
+
+	// MaxTerraformInstances bounds the instances that count or for_each make
+	// of one block. Terraform plans become unusable long before.
+	MaxTerraformInstances = 1_000
+
 	// PolicyTimeout bounds one policy evaluation of a whole report.
 	PolicyTimeout = 60 * time.Second
 
