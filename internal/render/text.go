@@ -17,10 +17,10 @@ const (
 	// fits on one screen together with the heading and the summary.
 	maxEntries = 10
 	// closingLines is the length above which the outcome is repeated at the
-	// end: the heading has left a screen of the usual 24 lines.
-	closingLines = 24
+	// end: the heading has left the screen.
+	closingLines = 30
 	// bodyIndent is the column of text below a severity.
-	bodyIndent = 13
+	bodyIndent = 14
 )
 
 // text collects lines. Whatever comes from the target goes through clean
@@ -191,6 +191,7 @@ func (t *text) toDo() {
 		return
 	}
 	t.section("What to do next", "")
+	t.line("")
 	for i, r := range remedies(all) {
 		if i > 0 {
 			t.line("")

@@ -31,6 +31,10 @@ func (t *text) gaps() {
 			places[c] = append(places[c], gapLocation(g))
 		}
 	}
+	// What concerns a whole scanner comes first.
+	slices.SortStableFunc(causes, func(a, b cause) int {
+		return cmp.Compare(min(len(places[a]), 1), min(len(places[b]), 1))
+	})
 	shown := causes
 	if len(causes) > maxEntries && !t.in.Verbose {
 		shown = causes[:maxEntries]
@@ -44,16 +48,22 @@ func (t *text) gaps() {
 		if t.in.Verbose {
 			max = len(places[c])
 		}
-		where := clean(firstOf(placesText(places[c], max), c.scanner, "the whole scan"))
+		where := firstOf(placesText(places[c], max), c.scanner, "the whole scan")
 		if c.scanner != "" && len(places[c]) > 0 {
-			where += t.paint(dim, " ("+clean(c.scanner)+")")
+			where += " (" + c.scanner + ")"
 		}
-		t.line("   " + t.paint(yellow, pad(clean(c.code), width)) + "  " + where)
-		t.para(5+width, c.reason, "", 3)
+		for i, l := range wrap(clean(where), t.width-width-4) {
+			if i == 0 {
+				t.line("  " + t.paint(yellow, pad(clean(c.code), width)) + "  " + l)
+			} else {
+				t.line(strings.Repeat(" ", width+4) + l)
+			}
+		}
+		t.para(4+width, c.reason, "", 3)
 	}
 	t.more(len(causes) - len(shown))
 	if t.view.verdict != nil {
-		t.para(3, "To close a gap, fix its cause, exclude the file in gatehouse.yaml, or waive it for a while with a waiver of kind \"coverage\".", dim, 0)
+		t.para(2, "To close a gap, fix its cause, exclude the file in gatehouse.yaml, or waive it for a while with a waiver of kind \"coverage\".", dim, 0)
 	}
 }
 
@@ -71,20 +81,20 @@ func (t *text) waived() {
 		t.section("Waived: "+count(n, "problem"), "")
 	}
 	for _, id := range slices.Sorted(maps.Keys(covered)) {
-		t.line("   " + t.paint(bold, clean(id)) + t.waiverTerms(id))
+		t.line("  " + t.paint(bold, clean(id)) + t.waiverTerms(id))
 		if w := t.view.waivers[id]; w != nil {
-			t.para(5, w.Reason, dim, 2)
+			t.para(4, w.Reason, dim, 2)
 		}
 		lines := covered[id]
 		if len(lines) > 3 && !t.in.Verbose {
 			lines = lines[:3]
 		}
 		for _, l := range lines {
-			t.para(5, "- "+l, "", 0)
+			t.para(4, "- "+l, "", 0)
 		}
 		if left := len(covered[id]) - len(lines); left > 0 {
 			t.skipped = true
-			t.line("     " + t.paint(dim, fmt.Sprintf("… and %d more", left)))
+			t.line("    " + t.paint(dim, fmt.Sprintf("… and %d more", left)))
 		}
 	}
 	t.waiversToReview()
@@ -144,7 +154,7 @@ func (t *text) waiversToReview() {
 		shown = lines[:maxEntries]
 	}
 	for _, l := range shown {
-		t.para(3, l, "", 0)
+		t.para(2, l, "", 0)
 	}
 	t.more(len(lines) - len(shown))
 }
@@ -206,6 +216,7 @@ func (t *text) coverage() {
 	} else {
 		t.table(rows)
 	}
+	t.databases()
 	t.skips()
 }
 
@@ -229,28 +240,43 @@ func selfTest(c *gatehouse.Coverage, s *gatehouse.ScannerCoverage) string {
 }
 
 func (t *text) matchedAgainst(s *gatehouse.ScannerCoverage) string {
-	db, ok := t.view.report.Databases[s.Name]
-	if !ok {
-		if s.Rules > 0 {
-			return count(s.Rules, "rule")
+	if db, ok := t.view.report.Databases[s.Name]; ok {
+		return advisories(db)
+	}
+	if s.Rules > 0 {
+		return count(s.Rules, "rule")
+	}
+	return "-"
+}
+
+func advisories(db gatehouse.Database) string {
+	switch db.Advisories {
+	case 0:
+		return "advisories"
+	case 1:
+		return "1 advisory"
+	}
+	return thousands(db.Advisories) + " advisories"
+}
+
+// databases says how old the data is.
+func (t *text) databases() {
+	for _, name := range slices.Sorted(maps.Keys(t.view.report.Databases)) {
+		db := t.view.report.Databases[name]
+		s := fmt.Sprintf("Database of %s: %s", name, advisories(db))
+		if at, err := time.Parse(time.RFC3339, db.UpdatedAt); err != nil {
+			s += ", date unknown"
+		} else {
+			s += ", last updated on " + at.UTC().Format(time.DateOnly)
+			if v := t.view.verdict; v != nil && !v.Time.IsZero() {
+				s += " (" + count(max(daysBetween(at, v.Time), 0), "day") + " old)"
+			}
 		}
-		return "-"
-	}
-	out := "advisories"
-	if db.Advisories > 0 {
-		out = thousands(db.Advisories) + " advisories"
-	}
-	at, err := time.Parse(time.RFC3339, db.UpdatedAt)
-	if err != nil {
-		return out + ", date unknown"
-	}
-	out += " of " + at.UTC().Format(time.DateOnly)
-	if t.view.verdict != nil && !t.view.verdict.Time.IsZero() {
-		if d := daysBetween(at, t.view.verdict.Time); d > 0 {
-			out += " (" + count(d, "day") + ")"
+		if len(db.Sources) > 0 {
+			s += ", from " + some(db.Sources, 5)
 		}
+		t.para(2, s+".", dim, 0)
 	}
-	return out
 }
 
 // table aligns rows; columns of numbers to the right.
@@ -263,7 +289,6 @@ func (t *text) table(rows [][]string) {
 	}
 	for n, r := range rows {
 		var b strings.Builder
-		b.WriteByte(' ')
 		for i, cell := range r {
 			b.WriteString("  ")
 			if i >= 2 && i <= 4 {

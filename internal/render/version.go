@@ -38,14 +38,14 @@ func bareVersion(s string) string {
 func compareVersions(a, b string) int {
 	ta, tb := versionTokens(a), versionTokens(b)
 	for i := range max(len(ta), len(tb)) {
-		if c := compareTokens(token(ta, i), token(tb, i)); c != 0 {
+		if c := compareTokens(tokenAt(ta, i), tokenAt(tb, i)); c != 0 {
 			return c
 		}
 	}
 	return 0
 }
 
-func token(t []string, i int) string {
+func tokenAt(t []string, i int) string {
 	if i < len(t) {
 		return t[i]
 	}
