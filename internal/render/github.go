@@ -87,8 +87,8 @@ func renderGitHub(w *bufio.Writer, in Input) error {
 
 func issueAnnotation(level string, is *issue) annotation {
 	a := annotation{level: level, title: is.severity.String() + " " + is.rule, message: is.message, location: is.location}
-	if is.fix != "" {
-		a.message += "\n" + is.fix
+	if fix := fixText(is); fix != "" {
+		a.message += "\n" + fix
 	}
 	return a
 }

@@ -146,6 +146,9 @@ func (m *markdown) waived(v *view) {
 		rows = append(rows, fmt.Sprintf("- %s %s: %s\n", mdCode(gapRule(g.gap.Code)), mdPlace(gapLocation(g.gap)), mdCell(v.waiverText(g.waiver))))
 	}
 	title := "Waived: " + count(len(rows), "problem")
+	if len(rows) == 0 {
+		title = "Waivers to review"
+	}
 	if v.verdict != nil {
 		for _, w := range v.verdict.Waivers {
 			if w.State == gatehouse.WaiverUnused || w.State == gatehouse.WaiverExpired || w.State == gatehouse.WaiverExpiring {
