@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -56,7 +57,8 @@ type DB struct {
 	details     boltfile.Bucket
 	// buckets are those of each language ecosystem, sorted by name.
 	buckets map[string][]sourceBucket
-	count   func() (map[string]int, error)
+	// count returns the sources with the number of their advisories.
+	count func() ([]ManifestSource, error)
 }
 
 type sourceBucket struct {
@@ -126,7 +128,7 @@ func open(dir string) (_ *DB, err error) {
 	if err := db.identify(rawMeta); err != nil {
 		return nil, err
 	}
-	db.count = sync.OnceValues(db.countEcosystems)
+	db.count = sync.OnceValues(db.countSources)
 	return db, nil
 }
 
@@ -280,32 +282,32 @@ func (db *DB) Metadata() Metadata { return db.meta }
 // "maven", "nuget", "erlang", "pub", "swift", "conan" and others. If another
 // program made the database, the first call reads all its advisories.
 func (db *DB) Ecosystems() (map[string]int, error) {
-	counts, err := db.count()
+	sources, err := db.count()
 	if err != nil {
 		return nil, db.readError("count the advisories", err)
 	}
-	out := make(map[string]int, len(counts))
-	for k, v := range counts {
-		out[k] = v
+	out := map[string]int{}
+	for _, s := range sources {
+		out[s.Ecosystem] += s.Advisories
 	}
 	return out, nil
 }
 
-func (db *DB) countEcosystems() (map[string]int, error) {
+func (db *DB) countSources() ([]ManifestSource, error) {
 	if db.manifest != nil {
-		return db.manifest.Ecosystems, nil
+		return db.manifest.Sources, nil
 	}
-	counts := make(map[string]int, len(db.buckets))
-	for ecosystem, buckets := range db.buckets {
-		for _, sb := range buckets {
+	var out []ManifestSource
+	for _, ecosystem := range slices.Sorted(maps.Keys(db.buckets)) {
+		for _, sb := range db.buckets[ecosystem] {
 			n, err := countAdvisories(sb.bucket)
 			if err != nil {
 				return nil, fmt.Errorf("bucket %q: %w", sb.name, err)
 			}
-			counts[ecosystem] += n
+			out = append(out, ManifestSource{Ecosystem: ecosystem, Source: sb.source, Advisories: n})
 		}
 	}
-	return counts, nil
+	return out, nil
 }
 
 func countAdvisories(b boltfile.Bucket) (int, error) {

@@ -36,7 +36,7 @@ func Install(dst string, fill func(tmp string) error) error {
 	}
 	defer os.RemoveAll(tmp)
 	// The lock says that the directory is in use; see removeAbandoned.
-	release, err := lockDir(tmp, syscall.LOCK_EX)
+	release, err := lockDir(tmp, syscall.LOCK_SH)
 	if err != nil {
 		return fmt.Errorf("install the database: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb/ratio"
 )
 
 // file is a file of a source. If err is set, it could not be read.
@@ -168,21 +169,21 @@ func (r *reader) archive(name, real, other string) error {
 }
 
 func (r *reader) tar(name, other, kind string, f io.Reader) error {
-	packed := &counter{r: f}
-	unpacked := &counter{r: packed}
+	packed := &ratio.Counter{R: f}
+	unpacked := &ratio.Counter{R: packed}
 	switch kind {
 	case ".tar.gz", ".tgz":
 		z, err := gzip.NewReader(bufio.NewReader(packed))
 		if err != nil {
 			return err
 		}
-		unpacked.r, unpacked.packed = z, packed
+		unpacked.R, unpacked.Packed = z, packed
 	case ".tar.xz", ".txz":
 		z, err := xz.NewReader(bufio.NewReader(packed))
 		if err != nil {
 			return err
 		}
-		unpacked.r, unpacked.packed = z, packed
+		unpacked.R, unpacked.Packed = z, packed
 	}
 	t := tar.NewReader(unpacked)
 	for n := 0; ; n++ {
@@ -229,7 +230,7 @@ func (r *reader) zip(name, other string, f io.ReaderAt, size int64) error {
 	if len(z.File) > limits.MaxFiles {
 		return fmt.Errorf("it has more than %d entries", limits.MaxFiles)
 	}
-	total := &counter{packed: &counter{n: size}}
+	total := &ratio.Counter{Packed: &ratio.Counter{N: size}}
 	for _, e := range z.File {
 		switch {
 		case e.FileInfo().IsDir():
@@ -244,11 +245,11 @@ func (r *reader) zip(name, other string, f io.ReaderAt, size int64) error {
 		} else {
 			m, err := e.Open()
 			if err == nil {
-				total.r = m
+				total.R = m
 				out.data, err = readBounded(total)
 				m.Close()
 			}
-			if errors.Is(err, errRatio) {
+			if errors.Is(err, ratio.Err) {
 				return err
 			}
 			out.err = err
@@ -258,27 +259,4 @@ func (r *reader) zip(name, other string, f io.ReaderAt, size int64) error {
 		}
 	}
 	return nil
-}
-
-var errRatio = fmt.Errorf("it unpacks to more than %d times its size", limits.MaxArchiveRatio)
-
-// ratioSlack is what may be unpacked before the ratio counts: small archives
-// of similar files compress very well.
-const ratioSlack = 32 << 20
-
-// counter counts what is read through it, and stops when that is too much
-// compared with what was read of the packed data.
-type counter struct {
-	r      io.Reader
-	n      int64
-	packed *counter
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	if c.packed != nil && c.n > ratioSlack && c.n/limits.MaxArchiveRatio > c.packed.n {
-		return n, errRatio
-	}
-	return n, err
 }
