@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -373,5 +374,5 @@ func FuzzScan(f *testing.F) {
 }
 
 func safePath(p string) bool {
-	return p != "" && filepath.IsLocal(p) && filepath.Clean(p) == p && !strings.ContainsAny(p, "/\\")
+	return p != "." && fs.ValidPath(p) && !strings.ContainsAny(p, "/\\\x00")
 }

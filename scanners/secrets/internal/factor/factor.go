@@ -81,8 +81,9 @@ const (
 	// maxLiterals bounds the alternatives that stand for one expression: more
 	// make the automaton large and the hits frequent.
 	maxLiterals = 64
-	// maxClass is the largest character class that is spelt out.
-	maxClass = 8
+	// maxClass is the largest character class that is spelt out; a larger one
+	// is part of the secret rather than of its public start.
+	maxClass = 5
 	// maxPower is the most repetitions that are spelt out.
 	maxPower = 64
 	// minBits is the least information that a literal must carry to be of use:
