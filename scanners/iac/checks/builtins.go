@@ -97,21 +97,26 @@ func metadata(cause *ast.Term) *ast.Term {
 	return cause
 }
 
-// rootResource is the address of the outermost thing that a cause is part of.
+// rootResource is the address of the outermost resource that a cause is part
+// of, with the modules that it is in: "module.a.aws_s3_bucket.b".
 func rootResource(meta *ast.Term) string {
-	root := ""
-	for range 64 { // parents never nest nearly as deep
+	resource, modules := "", ""
+	for range 1000 { // parents never nest nearly as deep
 		if meta == nil {
 			break
 		}
 		if r := get(meta, "resource", ""); r != nil {
-			if s, ok := r.Value.(ast.String); ok && s != "" {
-				root = string(s)
+			switch s, _ := r.Value.(ast.String); {
+			case s == "":
+			case strings.HasPrefix(string(s), "module."):
+				modules = string(s) + "." + modules
+			default:
+				resource = string(s)
 			}
 		}
 		meta = get(meta, "parent", "")
 	}
-	return root
+	return strings.TrimSuffix(modules+resource, ".")
 }
 
 func get(obj *ast.Term, key, otherwise string) *ast.Term {

@@ -1,0 +1,105 @@
+package iac
+
+import (
+	"bytes"
+	"context"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
+)
+
+// scanDocuments looks at a YAML or JSON file, which may be anything.
+func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
+	if !hasSign(f.Data) {
+		p.Skip("no sign of a Kubernetes or CloudFormation document")
+		return nil
+	}
+	docs, parseErr := document.Parse(f.Data)
+	found := false
+	out := newOnce(p)
+	for _, doc := range docs {
+		switch {
+		case isKubernetes(doc):
+			if !found {
+				s.prove(typeKubernetes, p)
+			}
+			found = true
+			if err := s.scanManifest(ctx, doc, manifest{typ: typeKubernetes, path: f.Path}, out); err != nil {
+				return err
+			}
+		case isCloudFormation(doc):
+			found = true
+			s.prove(typeCloudFormation, p)
+			if len(docs) > 1 {
+				p.Gap(gatehouse.Gap{Code: gatehouse.GapParse, Line: doc.Line,
+					Reason: "a CloudFormation template must be the only document of its file; split the file"})
+			}
+			if err := s.scanTemplate(ctx, f, doc, out); err != nil {
+				return err
+			}
+		}
+	}
+	if parseErr != nil {
+		return parseErr // something in it looks like one of ours
+	}
+	if !found {
+		p.Skip("no Kubernetes or CloudFormation document")
+	}
+	return nil
+}
+
+// hasSign reports whether the text could be one of ours. It errs on the side of
+// yes: keys may be written with escapes, or in UTF-16.
+func hasSign(data []byte) bool {
+	if bytes.HasPrefix(data, []byte{0xFE, 0xFF}) || bytes.HasPrefix(data, []byte{0xFF, 0xFE}) {
+		return true
+	}
+	kind := bytes.Contains(data, []byte("kind"))
+	version := bytes.Contains(data, []byte("apiVersion"))
+	resources := bytes.Contains(data, []byte("Resources"))
+	if kind && version || resources {
+		return true
+	}
+	return escapedKey(data)
+}
+
+// escapedKey reports whether a double-quoted string that stands where a key
+// can stand has an escape that may hide a letter.
+func escapedKey(data []byte) bool {
+	for line := range bytes.Lines(data) {
+		text := bytes.TrimLeft(line, " \t-{?,[")
+		if len(text) == 0 || text[0] != '"' {
+			continue
+		}
+		key, _, ok := bytes.Cut(text[1:], []byte(`"`))
+		if i := bytes.IndexByte(key, '\\'); ok && i >= 0 && i+1 < len(key) && bytes.IndexByte([]byte("xuU"), key[i+1]) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func isKubernetes(doc *yaml.Node) bool {
+	return document.String(doc, "apiVersion") != "" && document.String(doc, "kind") != ""
+}
+
+// isCloudFormation reports whether a document has resources whose types look
+// like those of CloudFormation.
+func isCloudFormation(doc *yaml.Node) bool {
+	resources := document.Get(doc, "Resources")
+	if resources == nil || resources.Kind != yaml.MappingNode {
+		return false
+	}
+	if document.String(doc, "AWSTemplateFormatVersion") != "" {
+		return true
+	}
+	for i := 1; i < len(resources.Content); i += 2 {
+		if strings.Contains(document.String(document.Resolve(resources.Content[i]), "Type"), "::") {
+			return true
+		}
+	}
+	return false
+}

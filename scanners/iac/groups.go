@@ -1,0 +1,15 @@
+package iac
+
+import (
+	"github.com/gatehouse-sec/gatehouse"
+)
+
+// groups finds the files that belong together. A file of a chart belongs to
+// the chart alone.
+func groups(files []gatehouse.FileInfo) []gatehouse.Group {
+	all := chartGroups(files)
+	if g, ok := terraformGroup(files); ok {
+		all = append(all, g)
+	}
+	return all
+}

@@ -1,0 +1,164 @@
+// Package iac finds misconfiguration in Terraform, CloudFormation, Kubernetes
+// manifests, Helm charts and Dockerfiles.
+//
+// Each language has an engine that turns files into the input of checks; the
+// checks themselves are Rego (see package checks). An engine that cannot read
+// something says so: a file that does not parse has failed, and a module, a
+// chart dependency or a check that could not be evaluated is a gap. An engine
+// is given a known-bad sample before its first answer is believed.
+//
+// Comments in the files that ask for findings to be left out are not heeded.
+package iac
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	trivychecks "github.com/aquasecurity/trivy-checks"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
+)
+
+// Name is the name of the scanner.
+const Name = "iac"
+
+// version changes when the same files and checks give other results.
+const version = "1"
+
+// Options changes what the scanner finds.
+type Options struct {
+	// Now is the date against which checks hold dates in the configuration,
+	// such as the end of a certificate; the time of day is ignored. If it is
+	// zero, the few checks that need it are left out.
+	Now time.Time
+}
+
+// New returns the scanner. Making one reads the metadata of the checks but
+// compiles none of them.
+func New(opts Options) (*gatehouse.Scanner, error) {
+	if !opts.Now.IsZero() {
+		opts.Now = opts.Now.UTC().Truncate(24 * time.Hour)
+	}
+	set, err := checks.Load(trivychecks.EmbeddedPolicyFileSystem, trivychecks.EmbeddedLibraryFileSystem, opts.Now)
+	if err != nil {
+		return nil, fmt.Errorf("make the %s scanner: %w", Name, err)
+	}
+	s := newScanner(set)
+	return &gatehouse.Scanner{
+		Name: Name,
+		Doc: "Misconfiguration of infrastructure as code\n\n" +
+			"Evaluates Rego checks over Terraform modules, CloudFormation templates, Kubernetes manifests, " +
+			"rendered Helm charts and Dockerfiles. Nothing is downloaded.",
+		Reads:         "Terraform, CloudFormation, Kubernetes, Helm and Dockerfiles",
+		Version:       version,
+		RulesDigest:   set.Digest,
+		OptionsDigest: opts.digest(),
+		Rules:         rules(set),
+		Want:          want,
+		ScanFile:      s.scanFile,
+		Groups:        groups,
+		ScanGroup:     s.scanGroup,
+		Canaries: []gatehouse.Canary{{
+			Name: "a Dockerfile that runs as root",
+			Path: "Dockerfile",
+			Data: func() []byte { return []byte("FROM alpine:3.20\nUSER root\n") },
+			Rule: "DS-0002",
+		}},
+	}, nil
+}
+
+func (o Options) digest() string {
+	date := ""
+	if !o.Now.IsZero() {
+		date = o.Now.Format(time.DateOnly)
+	}
+	sum := sha256.Sum256([]byte("now=" + date))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func rules(set *checks.Set) []gatehouse.Rule {
+	all := make([]gatehouse.Rule, 0, len(set.Checks))
+	for _, c := range set.Checks {
+		all = append(all, gatehouse.Rule{
+			ID: c.ID, Title: c.Title, Kind: gatehouse.KindMisconfiguration, Severity: c.Severity,
+			Description: c.Description, Fix: c.Fix, References: c.References, Aliases: c.Aliases,
+		})
+	}
+	return all
+}
+
+// scanner is what the functions of the gatehouse.Scanner share.
+type scanner struct {
+	checks *checks.Set
+	proofs map[string]func() error // by type: nil if the engine finds its sample
+}
+
+// The types of configuration, as they stand in findings.
+const (
+	typeDockerfile     = "dockerfile"
+	typeKubernetes     = "kubernetes"
+	typeCloudFormation = "cloudformation"
+	typeTerraform      = "terraform"
+	typeHelm           = "helm"
+)
+
+func want(f gatehouse.FileInfo) gatehouse.Want {
+	if otherVars(f.Path) {
+		return gatehouse.Want{Skip: "Terraform reads it only if the command line names it"}
+	}
+	return gatehouse.Want{Scan: isDockerfile(f.Path) || isTerraform(f.Path) || isDocument(f.Path)}
+}
+
+// isDockerfile goes by the names that docker build and its kin look for.
+func isDockerfile(name string) bool {
+	base := strings.ToLower(path.Base(name))
+	for _, word := range []string{"dockerfile", "containerfile"} {
+		if base == word || strings.HasSuffix(base, "."+word) {
+			return true
+		}
+		rest, ok := strings.CutPrefix(base, word)
+		if ok && strings.IndexAny(rest, ".-_") == 0 && !strings.HasSuffix(rest, ".dockerignore") {
+			switch path.Ext(rest) {
+			case ".md", ".go", ".py", ".js", ".ts", ".rb", ".rs", ".java", ".sh", ".txt", ".html", ".yaml", ".yml", ".json", ".tmpl", ".tpl", ".j2", ".erb", ".template":
+				continue // about Dockerfiles, or made into one
+			}
+			return true
+		}
+	}
+	return false
+}
+
+func isDocument(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".yaml", ".yml", ".json", ".template":
+		return true
+	}
+	return false
+}
+
+func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
+	switch {
+	case isDockerfile(f.Path):
+		return s.scanDockerfile(ctx, f, p)
+	case isTerraform(f.Path):
+		return s.scanTerraformFiles(ctx, map[string]*gatehouse.File{f.Path: f}, p)
+	}
+	return s.scanDocuments(ctx, f, p)
+}
+
+func (s *scanner) scanGroup(ctx context.Context, g *gatehouse.Group, p *gatehouse.Pass) error {
+	switch g.Type {
+	case typeTerraform:
+		return s.scanTerraformFiles(ctx, g.Files, p)
+	case typeHelm:
+		return s.scanChart(ctx, g, p)
+	}
+	return errors.New("unknown type of group " + g.Type)
+}

@@ -1,0 +1,65 @@
+package iac
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
+)
+
+// The known-bad samples of the engines. Each is given to its engine before the
+// first answer of it is believed.
+const (
+	badManifest = `
+apiVersion: v1
+kind: Pod
+metadata: {name: bad}
+spec:
+  containers:
+  - {name: bad, image: "alpine:3.20", securityContext: {privileged: true}}
+`
+	badTemplate = `
+AWSTemplateFormatVersion: "2010-09-09"
+Resources:
+  Bad:
+    Type: AWS::S3::Bucket
+    Properties:
+      AccessControl: PublicReadWrite
+`
+	badConfiguration = `
+variable "acl" { default = "public-read-write" }
+resource "aws_s3_bucket" "bad" { acl = var.acl }
+`
+	badManifestRule, badTemplateRule, badConfigurationRule = "KSV-0017", "AWS-0092", "AWS-0092"
+)
+
+func newScanner(set *checks.Set) *scanner {
+	s := &scanner{checks: set}
+	s.proofs = map[string]func() error{
+		typeKubernetes: proof(badManifestRule, func(out reporter) error {
+			docs, err := document.Parse([]byte(badManifest))
+			if err != nil {
+				return err
+			}
+			return s.scanManifest(context.Background(), docs[0], manifest{typ: typeKubernetes, path: "bad.yaml"}, out)
+		}),
+		typeCloudFormation: proof(badTemplateRule, func(out reporter) error {
+			docs, err := document.Parse([]byte(badTemplate))
+			if err != nil {
+				return err
+			}
+			f := &gatehouse.File{FileInfo: gatehouse.FileInfo{Path: "bad.yaml"}, Data: []byte(badTemplate)}
+			return s.scanTemplate(context.Background(), f, docs[0], out)
+		}),
+		typeTerraform: proof(badConfigurationRule, func(out reporter) error {
+			problems, err := s.terraform(context.Background(), map[string][]byte{"bad.tf": []byte(badConfiguration)}, out)
+			if err == nil && len(problems) > 0 {
+				err = errors.New(problems[0].Reason)
+			}
+			return err
+		}),
+	}
+	return s
+}

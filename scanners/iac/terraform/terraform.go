@@ -1,0 +1,110 @@
+// Package terraform evaluates Terraform configuration without running
+// Terraform: variables, locals, functions, count, for_each, dynamic blocks and
+// local modules. Values that are not known before an apply stay unknown.
+//
+// Nothing but the given files is read: no network, no environment, no
+// directory of the machine. What cannot be evaluated is a [Problem].
+package terraform
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/aquasecurity/trivy/pkg/iac/terraform"
+
+	"github.com/gatehouse-sec/gatehouse"
+)
+
+// Problem is something that could not be evaluated.
+type Problem struct {
+	Code gatehouse.GapCode
+	Path string
+	Line int // 1-based; 0 if unknown
+	// Entry names what in the file: a module call, a resource; may be empty.
+	Entry string
+	// Reason is a sentence without a period.
+	Reason string
+	// Failed is true if the file as a whole could not be read. It was left
+	// out, or what could be read of it was used.
+	Failed bool
+}
+
+// Configuration is an evaluated root module with all modules below it.
+type Configuration struct {
+	// Dir is the directory of the root module.
+	Dir     string
+	Modules terraform.Modules
+}
+
+// IsConfig reports whether a file is Terraform or OpenTofu configuration.
+func IsConfig(name string) bool {
+	return isNative(name) || isJSON(name)
+}
+
+func isNative(name string) bool {
+	return strings.HasSuffix(name, ".tf") || strings.HasSuffix(name, ".tofu")
+}
+
+func isJSON(name string) bool {
+	return strings.HasSuffix(name, ".tf.json") || strings.HasSuffix(name, ".tofu.json")
+}
+
+// IsVars reports whether Terraform reads a file of values by itself. Others
+// are read only if the command line names them.
+func IsVars(name string) bool {
+	base := path.Base(name)
+	return base == "terraform.tfvars" || base == "terraform.tfvars.json" ||
+		strings.HasSuffix(base, ".auto.tfvars") || strings.HasSuffix(base, ".auto.tfvars.json")
+}
+
+// Evaluate evaluates each root module: each directory with configuration that
+// no other directory calls as a module, and each that would otherwise not have
+// been evaluated. yield is called with one after the other, so that only one
+// is in memory; it stops the evaluation by an error, which is returned. The
+// problems are sorted by place.
+func Evaluate(ctx context.Context, files map[string][]byte, yield func(*Configuration) error) ([]Problem, error) {
+	e := newEvaluation(ctx, files)
+	dirs := e.tree.dirs()
+	called := e.tree.called()
+	evaluate := func(dir string) error {
+		c := &Configuration{Dir: dir, Modules: e.root(dir)}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return yield(c)
+	}
+	for _, dir := range dirs {
+		if !called[dir] && !vendored(dir) {
+			if err := evaluate(dir); err != nil {
+				return nil, err
+			}
+		}
+	}
+	// Left are modules that are called only by themselves, by something that
+	// could not be evaluated, or zero times.
+	for _, dir := range dirs {
+		if !e.seen[dir] {
+			if err := evaluate(dir); err != nil {
+				return nil, err
+			}
+		}
+	}
+	problems := append(e.tree.problems, e.problems...)
+	slices.SortFunc(problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Entry, b.Entry), cmp.Compare(a.Reason, b.Reason))
+	})
+	return slices.Compact(problems), nil
+}
+
+// vendored reports whether a directory was put there by "terraform init".
+func vendored(dir string) bool {
+	return strings.Contains("/"+dir+"/", "/.terraform/modules/")
+}
+
+func (p Problem) String() string {
+	return fmt.Sprintf("%s:%d: %s", p.Path, p.Line, p.Reason)
+}
