@@ -1,0 +1,61 @@
+# make demo and make test need nothing but Go, and download what they need.
+# A dependency uses encoding/json/v2, which Go 1.26 has as an experiment.
+export GOEXPERIMENT := jsonv2
+export GOTOOLCHAIN ?= go1.26.8
+export GOFLAGS := $(GOFLAGS) -trimpath
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X github.com/gatehouse-sec/gatehouse/internal/cli.version=$(VERSION)
+TOOL    := $(GO) tool -modfile=tools/go.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help build install demo test race check vet fmt lint generate generated tidy bench quality clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+build: ## build bin/gatehouse
+	@$(GO) build -ldflags '$(LDFLAGS)' -o bin/gatehouse ./cmd/gatehouse
+
+install: ## install gatehouse into GOBIN
+	@$(GO) install -ldflags '$(LDFLAGS)' ./cmd/gatehouse
+
+demo: build ## build, and check a sample application offline
+	@sh fixtures/demo/run.sh bin/gatehouse build/demo
+
+test: ## run all tests
+	@$(GO) test ./...
+
+race: ## run the tests of the concurrent packages with the race detector
+	@$(GO) test -race . ./internal/cache ./internal/vulndb/... ./policies ./scanners/secrets/... ./scanners/sca
+
+check: fmt vet lint generated tidy test race ## everything that CI checks
+
+vet: ## go vet
+	@$(GO) vet ./...
+
+fmt: ## fail if gofmt would change a file
+	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo 'run gofmt -w on these files' >&2; exit 1; }
+
+lint: ## fail on what the linters find
+	@$(TOOL) revive -config revive.toml -set_exit_status ./...
+	@$(TOOL) errcheck -exclude tools/errcheck.txt ./...
+
+generate: ## write the generated files
+	@$(GO) generate ./...
+
+generated: generate ## fail if a generated file is not up to date
+	@git diff --exit-code --stat -- '*.schema.json' docs/cli || { echo 'run make generate and commit the result' >&2; exit 1; }
+
+tidy: ## fail if go.mod is not tidy
+	@$(GO) mod tidy -diff
+
+bench: ## measure, side by side with peers
+	@cd bench && $(GO) run . -gatehouse ../bin/gatehouse
+
+quality: ## measure how much is found in labelled data at QUALITY_DATA
+	@QUALITY_DATA=$${QUALITY_DATA:-$(abspath ../shared/data)} $(GO) test -count=1 -run 'Quality' -v ./scanners/... ./internal/vulndb/...
+
+clean: ## remove what was built
+	@rm -rf bin build

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/render"
+	"github.com/gatehouse-sec/gatehouse/policies"
+)
+
+type checkFlags struct {
+	scanFlags
+	policyFlags
+	waivers string
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	var f checkFlags
+	cmd := &cobra.Command{
+		Use:   "check [PATH]",
+		Short: "Scan a directory or file and judge what was found",
+		Long: `check scans the directory or file PATH (default: the current directory),
+evaluates the baseline pack and your own policies over everything it found, and
+prints the verdict. The exit code is 0 for PASS, 1 for FAIL, 3 for INCOMPLETE,
+2 for a mistake in the configuration and 4 if there was nothing to scan.
+
+Nothing is sent anywhere, and nothing is fetched: the vulnerability database is
+what 'gatehouse db import' or 'gatehouse db pull' put in place.`,
+		Example: `  gatehouse check .
+  gatehouse check . -o text -o sarif=gatehouse.sarif -o junit=gatehouse.xml
+  gatehouse check . --policy policy --namespace main
+  gatehouse check . --set vulnerabilities.severity=CRITICAL --exclude 'vendor/**'`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.check(cmd, &f, args) },
+	}
+	f.scanFlags.register(cmd)
+	f.policyFlags.register(cmd)
+	cmd.Flags().StringVar(&f.waivers, "waivers", "", "waiver file (default: gatehouse.waivers.yaml beside the configuration)")
+	return cmd
+}
+
+func (a *app) check(cmd *cobra.Command, f *checkFlags, args []string) error {
+	j, err := a.judge(cmd.Context(), f, args)
+	if err != nil {
+		return err
+	}
+	in := render.Input{Report: j.report, Verdict: &j.verdict, Verbose: a.verbose, Elapsed: j.took}
+	if err := a.writeOutputs(j.outputs, in); err != nil {
+		return errors.Join(err, fmt.Errorf("the verdict was %s", j.verdict.Outcome))
+	}
+	return silently(outcomeCode(j.verdict.Outcome))
+}
+
+// judged is what [app.judge] gives.
+type judged struct {
+	scanned
+	verdict    gatehouse.Verdict
+	outputs    []output
+	waiverFile string // empty if there is none
+}
+
+// judge is the whole road of the data, from the target to the verdict.
+func (a *app) judge(ctx context.Context, f *checkFlags, args []string) (*judged, error) {
+	path, dir := targetArg(args)
+	cfg, err := a.loadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.scanFlags.apply(cfg); err != nil {
+		return nil, err
+	}
+	outs, err := parseOutputs(cfg.Output)
+	if err != nil {
+		return nil, err
+	}
+	now := a.evaluationTime(cfg)
+	waivers, waiverFile, err := loadWaivers(cfg, f.waivers, dir, now)
+	if err != nil {
+		return nil, err
+	}
+	options, err := f.policyFlags.options(cfg)
+	if err != nil {
+		return nil, err
+	}
+	set, err := policies.Load(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	scan, err := a.scan(ctx, cfg, &f.scanFlags, path, set.NeedsDocuments(), now)
+	if err != nil {
+		return nil, err
+	}
+	if nothing(scan.report) && !f.allowEmpty {
+		return nil, errNothing(fmt.Sprintf("there is nothing to scan in %q", path))
+	}
+	input, err := policies.NewInput(scan.report, now)
+	if err != nil {
+		return nil, err
+	}
+	verdict, err := set.Decide(ctx, input, waivers)
+	if err != nil {
+		return nil, err
+	}
+	return &judged{*scan, verdict, outs, waiverFile}, nil
+}
+
+func (a *app) scanCommand() *cobra.Command {
+	var f scanFlags
+	cmd := &cobra.Command{
+		Use:   "scan [PATH]",
+		Short: "Scan a directory or file and print the findings, without a verdict",
+		Long: `scan prints what the scanners find in the directory or file PATH (default: the
+current directory). No policy is evaluated: the exit code is 0 if everything was
+looked at, whatever was found, 3 if not, and 4 if there was nothing to scan.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path, dir := targetArg(args)
+			cfg, err := a.loadConfig(dir)
+			if err != nil {
+				return err
+			}
+			if err := f.apply(cfg); err != nil {
+				return err
+			}
+			outs, err := parseOutputs(cfg.Output)
+			if err != nil {
+				return err
+			}
+			scan, err := a.scan(cmd.Context(), cfg, &f, path, false, a.evaluationTime(cfg))
+			if err != nil {
+				return err
+			}
+			if nothing(scan.report) && !f.allowEmpty {
+				return errNothing(fmt.Sprintf("there is nothing to scan in %q", path))
+			}
+			if err := a.writeOutputs(outs, render.Input{Report: scan.report, Verbose: a.verbose, Elapsed: scan.took}); err != nil {
+				return err
+			}
+			if len(scan.report.Coverage.Gaps) > 0 {
+				return silently(outcomeCode(gatehouse.OutcomeIncomplete))
+			}
+			return nil
+		},
+	}
+	f.register(cmd)
+	return cmd
+}

@@ -1,0 +1,250 @@
+package cli
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb/osvimport"
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb/pull"
+)
+
+func (a *app) dbCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "db",
+		Short: "Build, fetch and inspect the vulnerability database",
+		Long: `db manages the vulnerability database that the sca scanner matches against. It
+is in the format of trivy-db (schema version 2), so a published trivy-db works
+as well as one that is built from advisories in OSV format.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.dbImportCommand(), a.dbPullCommand(), a.dbStatusCommand())
+	return cmd
+}
+
+// dbFlags are shared by the db commands.
+type dbFlags struct {
+	dir  string
+	time string
+}
+
+func (f *dbFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.dir, "db", "", "directory of the database (default "+shortHome(defaultDatabaseDir())+")")
+	cmd.Flags().StringVar(&f.time, "time", "", "time of the operation, as RFC 3339 (default now)")
+}
+
+func (a *app) dbSetup(f *dbFlags) (dir string, now time.Time, err error) {
+	cfg, err := a.loadConfig(".")
+	if err != nil {
+		return "", now, err
+	}
+	scan := scanFlags{database: f.dir, time: f.time}
+	if err := scan.apply(cfg); err != nil {
+		return "", now, err
+	}
+	return scan.databaseDir(cfg), a.evaluationTime(cfg), nil
+}
+
+func (a *app) dbImportCommand() *cobra.Command {
+	var f dbFlags
+	var osv []string
+	var source string
+	cmd := &cobra.Command{
+		Use:   "import --osv PATH...",
+		Short: "Build the database from advisories in OSV format",
+		Long: `import reads OSV advisories (JSON or YAML) from directories, files and archives
+(.zip, .tar, .tar.gz, .tar.xz) and replaces the database by what it read. What
+is not an advisory is counted; what looks like one and cannot be used is named.`,
+		Example: `  gatehouse db import --osv advisory-database/advisories --osv vulndb.tar.xz`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(osv) == 0 {
+				return errors.New("nothing to import: name a directory, file or archive with --osv PATH")
+			}
+			dir, now, err := a.dbSetup(&f)
+			if err != nil {
+				return err
+			}
+			p := a.newProgress()
+			res, err := osvimport.Import(cmd.Context(), dir, osv, osvimport.Options{Now: now, SourceName: source,
+				Progress: func(files int) { p.show("importing: %d files", files) }})
+			p.done()
+			a.sayImport(&res)
+			if err != nil {
+				return err
+			}
+			return a.printImport(dir, &res)
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().StringArrayVar(&osv, "osv", nil, "directory, file or archive with OSV advisories; repeatable")
+	cmd.Flags().StringVar(&source, "source", "", "name of the database for entries whose id does not tell it")
+	return cmd
+}
+
+// sayImport names what was not imported.
+func (a *app) sayImport(res *osvimport.Result) {
+	for i, r := range res.Rejected {
+		if i == 20 && !a.verbose {
+			a.say("and %d more; --verbose shows them", len(res.Rejected)-i)
+			break
+		}
+		a.say("rejected: %s", r)
+	}
+	for _, eco := range slices.Sorted(maps.Keys(res.UnknownEcosystems)) {
+		a.say("ignored: %d packages of the ecosystem %q, which no scanner knows", res.UnknownEcosystems[eco], eco)
+	}
+	for _, format := range slices.Sorted(maps.Keys(res.Unsupported)) {
+		a.say("ignored: %d advisories in the format %q, which cannot be imported", res.Unsupported[format], format)
+	}
+}
+
+func (a *app) printImport(dir string, res *osvimport.Result) error {
+	entries := 0
+	for _, n := range res.Entries {
+		entries += n
+	}
+	w := a.stdout
+	_, err := fmt.Fprintf(w, "imported %d advisories for %d packages and versions into %s\n", entries, res.Manifest.Advisories, dir)
+	for _, name := range slices.Sorted(maps.Keys(res.Entries)) {
+		_, err = fmt.Fprintf(w, "  %6d  %s\n", res.Entries[name], name)
+	}
+	_, err = fmt.Fprintf(w, "not imported: %d rejected, %d withdrawn, %d duplicates, %d files that are no advisories\n%s\n",
+		res.RejectedCount, res.Withdrawn, res.Duplicates, res.Ignored, res.Manifest.Digest)
+	return err
+}
+
+func (a *app) dbPullCommand() *cobra.Command {
+	var f dbFlags
+	var plain bool
+	cmd := &cobra.Command{
+		Use:   "pull REF",
+		Short: "Fetch a published database",
+		Long: `pull fetches a database that was published as an OCI artifact and replaces the
+present one, once the new one is complete and verified. REF is one of
+  registry/repository:tag or registry/repository@sha256:...
+  oci:DIR, oci:DIR:tag or oci:DIR@sha256:...    an OCI image layout
+  tar:FILE                                      db.tar.gz, or an image as a tar`,
+		Example: `  gatehouse db pull ghcr.io/aquasecurity/trivy-db:2
+  gatehouse db pull mirror.example.com/trivy-db@sha256:...
+  gatehouse db pull tar:db.tar.gz`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, now, err := a.dbSetup(&f)
+			if err != nil {
+				return err
+			}
+			p := a.newProgress()
+			res, err := pull.Pull(cmd.Context(), dir, args[0], pull.Options{PlainHTTP: plain, Now: now,
+				Progress: func(done, total int64) { p.show("fetching: %d of %d MiB", done>>20, total>>20) }})
+			p.done()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.stdout, "fetched %s into %s\n", res.Origin, dir)
+			if err != nil {
+				return err
+			}
+			return a.printStatus(dir, now, false)
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().BoolVar(&plain, "plain-http", false, "talk HTTP without TLS to the registry")
+	return cmd
+}
+
+func (a *app) dbStatusCommand() *cobra.Command {
+	var f dbFlags
+	var verify, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Say what the database holds and how old it is",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			dir, now, err := a.dbSetup(&f)
+			if err != nil {
+				return err
+			}
+			if verify {
+				if err := vulndb.Verify(dir); err != nil {
+					return &exitError{exitIncomplete, err}
+				}
+			}
+			return a.printStatus(dir, now, asJSON)
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().BoolVar(&verify, "verify", false, "read all of the database and check its digest")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func readStatus(dir string, now time.Time) (vulndb.Status, error) {
+	db, err := vulndb.Open(dir)
+	if err != nil {
+		return vulndb.Status{}, err
+	}
+	defer db.Close()
+	return db.Status(now)
+}
+
+func (a *app) printStatus(dir string, now time.Time, asJSON bool) error {
+	st, err := readStatus(dir, now)
+	if err != nil {
+		return &exitError{exitIncomplete, err}
+	}
+	if asJSON {
+		return printJSON(a.stdout, st)
+	}
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	row := func(k, v string) { fmt.Fprintf(w, "%s\t%s\n", k, v) }
+	row("directory", st.Path)
+	row("digest", st.Digest)
+	row("updated", fmt.Sprintf("%s (%s ago)", st.UpdatedAt.Format(time.RFC3339), age(st.Age)))
+	row("advisories", fmt.Sprint(st.Advisories))
+	type count struct {
+		name string
+		n    int
+	}
+	var ecos []count
+	for name, n := range st.Ecosystems {
+		ecos = append(ecos, count{name, n})
+	}
+	slices.SortFunc(ecos, func(a, b count) int { return cmp.Or(cmp.Compare(b.n, a.n), strings.Compare(a.name, b.name)) })
+	for _, e := range ecos {
+		row("  "+e.name, fmt.Sprint(e.n))
+	}
+	for _, s := range st.Sources {
+		row("source", strings.TrimSpace(fmt.Sprintf("%s (%s) %s", s.Name, s.Ecosystem, s.License)))
+	}
+	return w.Flush()
+}
+
+// age is a duration in the unit that people think in.
+func age(d time.Duration) string {
+	switch {
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

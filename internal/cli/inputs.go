@@ -1,0 +1,295 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/cache"
+	"github.com/gatehouse-sec/gatehouse/internal/config"
+	"github.com/gatehouse-sec/gatehouse/internal/render"
+	"github.com/gatehouse-sec/gatehouse/policies"
+	"github.com/gatehouse-sec/gatehouse/scanners"
+)
+
+// The flags, by what they are about. A flag that was not given leaves what the
+// configuration says.
+
+type scanFlags struct {
+	scanners   []string
+	exclude    []string
+	database   string
+	outputs    []string
+	noCache    bool
+	cacheDir   string
+	allowEmpty bool
+	time       string
+}
+
+func (f *scanFlags) register(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringSliceVar(&f.scanners, "scanners", nil, "scanners to run: "+strings.Join(scanners.Names(), ", ")+" (default all)")
+	fl.StringArrayVar(&f.exclude, "exclude", nil, "leave out what this glob matches, relative to the target; repeatable")
+	fl.StringVar(&f.database, "db", "", "directory of the vulnerability database (default "+shortHome(defaultDatabaseDir())+")")
+	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "FORMAT or FORMAT=FILE: "+strings.Join(render.Formats(), ", ")+"; repeatable (default text)")
+	fl.BoolVar(&f.noCache, "no-cache", false, "neither use nor keep results of other runs")
+	fl.StringVar(&f.cacheDir, "cache-dir", "", "directory of kept results (default "+shortHome(defaultCacheDir())+")")
+	fl.BoolVar(&f.allowEmpty, "allow-empty", false, "exit with 0 when there is nothing to scan")
+	fl.StringVar(&f.time, "time", "", "evaluation time, as RFC 3339 (default now)")
+	must(cmd.RegisterFlagCompletionFunc("scanners", cobra.FixedCompletions(scanners.Names(), cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return render.Formats(), cobra.ShellCompDirectiveNoSpace
+	}))
+}
+
+// apply puts the flags over the configuration.
+func (f *scanFlags) apply(cfg *config.Config) error {
+	if len(f.scanners) > 0 {
+		cfg.Scanners = f.scanners
+	}
+	for _, g := range f.exclude {
+		cfg.Exclude = append(cfg.Exclude, config.Exclude{Path: g, Reason: "by --exclude"})
+	}
+	if len(f.outputs) > 0 {
+		cfg.Output = f.outputs
+	}
+	if f.time != "" {
+		t, err := config.ParseTime(f.time)
+		if err != nil {
+			return fmt.Errorf("--time: %w", err)
+		}
+		cfg.Time = t
+	}
+	return cfg.Validate()
+}
+
+func (f *scanFlags) databaseDir(cfg *config.Config) string {
+	switch {
+	case f.database != "":
+		return f.database
+	case cfg.Database.Dir != "":
+		return cfg.Resolve("database.dir", cfg.Database.Dir)
+	}
+	return defaultDatabaseDir()
+}
+
+func (f *scanFlags) cacheDirectory(cfg *config.Config) string {
+	switch {
+	case f.cacheDir != "":
+		return f.cacheDir
+	case cfg.Cache.Dir != "":
+		return cfg.Resolve("cache.dir", cfg.Cache.Dir)
+	}
+	return defaultCacheDir()
+}
+
+type policyFlags struct {
+	policies      []string
+	data          []string
+	namespaces    []string
+	allNamespaces bool
+	combine       bool
+	noBaseline    bool
+	settings      []string
+}
+
+func (f *policyFlags) register(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringArrayVarP(&f.policies, "policy", "p", nil, "directory or file with Rego policies; repeatable")
+	fl.StringArrayVarP(&f.data, "data", "d", nil, "JSON or YAML file with data for policies; repeatable")
+	fl.StringSliceVarP(&f.namespaces, "namespace", "n", nil, "packages that judge configuration documents (default main)")
+	fl.BoolVar(&f.allNamespaces, "all-namespaces", false, "use all packages")
+	fl.BoolVar(&f.combine, "combine", false, "give document policies all documents at once")
+	fl.BoolVar(&f.noBaseline, "no-baseline", false, "leave out the built-in baseline pack")
+	fl.StringArrayVar(&f.settings, "set", nil, "setting of a baseline rule, RULE.KEY=VALUE; repeatable")
+}
+
+// options puts the flags over the configuration and opens the sources.
+func (f *policyFlags) options(cfg *config.Config) (policies.Options, error) {
+	o := policies.Options{
+		Baseline:      (cfg.Policy.Baseline == nil || *cfg.Policy.Baseline) && !f.noBaseline,
+		AllNamespaces: cfg.Policy.AllNamespaces || f.allNamespaces,
+		Combine:       cfg.Policy.Combine || f.combine,
+		Namespaces:    cfg.Policy.Namespaces,
+		Settings:      map[string]any{},
+	}
+	if len(f.namespaces) > 0 {
+		o.Namespaces = f.namespaces
+	}
+	for k, v := range cfg.Policy.Settings {
+		o.Settings[k] = v
+	}
+	for _, s := range f.settings {
+		key, value, ok := strings.Cut(s, "=")
+		if !ok || key == "" {
+			return o, fmt.Errorf("--set %q: want RULE.KEY=VALUE, such as vulnerabilities.severity=CRITICAL", s)
+		}
+		var v any
+		if err := yaml.Unmarshal([]byte(value), &v); err != nil {
+			return o, fmt.Errorf("--set %q: the value is not valid YAML: %w", s, err)
+		}
+		o.Settings[key] = v
+	}
+	var err error
+	if o.Policies, err = sources(cfg, f.policies, "policy.paths", cfg.Policy.Paths); err != nil {
+		return o, err
+	}
+	o.Data, err = sources(cfg, f.data, "policy.data", cfg.Policy.Data)
+	return o, err
+}
+
+func sources(cfg *config.Config, flags []string, key string, configured []string) ([]policies.Source, error) {
+	paths := flags
+	if len(paths) == 0 {
+		for _, p := range configured {
+			paths = append(paths, cfg.Resolve(key, p))
+		}
+	}
+	var list []policies.Source
+	for _, p := range paths {
+		s, err := policies.OpenSource(p)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// loadWaivers reads the waiver file; none is fine unless one was named.
+func loadWaivers(cfg *config.Config, flag, dir string, now time.Time) ([]gatehouse.Waiver, string, error) {
+	path, named := flag, true
+	if path == "" && cfg.Waivers != "" {
+		path = cfg.Resolve("waivers", cfg.Waivers)
+	}
+	if path == "" {
+		named = false
+		if cfg.Path != "" {
+			dir = filepath.Dir(cfg.Path)
+		}
+		path = filepath.Join(dir, config.WaiversFileName)
+	}
+	data, err := config.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("read waivers: %w", err)
+	}
+	waivers, err := policies.ParseWaivers(path, data, policies.WaiverOptions{Now: now})
+	return waivers, path, err
+}
+
+// scanned is what a scan needs and gives.
+type scanned struct {
+	report *gatehouse.Report
+	took   time.Duration
+}
+
+// scan opens the target and the scanners, and scans.
+func (a *app) scan(ctx context.Context, cfg *config.Config, f *scanFlags, path string, documents bool, now time.Time) (*scanned, error) {
+	start := a.now()
+	target, err := gatehouse.OpenTarget(path)
+	if err != nil {
+		return nil, err
+	}
+	defer target.Close()
+	set, err := scanners.New(scanners.Options{Names: cfg.Scanners, Documents: documents, DatabaseDir: f.databaseDir(cfg),
+		FingerprintKey: []byte(cfg.FingerprintKey), Now: now})
+	if err != nil {
+		return nil, err
+	}
+	defer set.Close()
+	timeout, err := cfg.FileTimeout()
+	if err != nil {
+		return nil, err
+	}
+	opts := gatehouse.ScanOptions{Tool: tool(), Exclude: cfg.Excluder(), Databases: set.Databases,
+		MaxFileBytes: cfg.Limits.MaxFileBytes, FileTimeout: timeout}
+
+	if !f.noCache && (cfg.Cache.Enabled == nil || *cfg.Cache.Enabled) {
+		c, err := cache.Open(f.cacheDirectory(cfg))
+		if err != nil {
+			a.say("results are not kept: %s", err)
+		} else {
+			opts.Cache = c
+			defer func() {
+				if err := c.Close(); err != nil {
+					a.say("results are not kept: %s", err)
+				}
+			}()
+		}
+	}
+	p := a.newProgress()
+	opts.Progress = p.scan()
+	report, err := gatehouse.Scan(ctx, target, set.Scanners, opts)
+	p.done()
+	if err != nil {
+		return nil, err
+	}
+	return &scanned{report, a.now().Sub(start)}, nil
+}
+
+// nothing says whether no scanner had anything to do.
+func nothing(r *gatehouse.Report) bool {
+	for _, s := range r.Coverage.Scanners {
+		if s.Status != gatehouse.StatusNotApplicable {
+			return false
+		}
+	}
+	return len(r.Coverage.Gaps) == 0
+}
+
+// targetArg is the path to scan and the directory where its configuration is
+// looked for.
+func targetArg(args []string) (path, dir string) {
+	path = "."
+	if len(args) > 0 {
+		path = args[0]
+	}
+	dir = path
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		dir = filepath.Dir(path)
+	}
+	return path, dir
+}
+
+// defaultDatabaseDir is where the database is kept unless told otherwise.
+func defaultDatabaseDir() string { return userCache("db") }
+
+func defaultCacheDir() string { return userCache("results") }
+
+func userCache(name string) string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return filepath.Join(".gatehouse", name)
+	}
+	return filepath.Join(dir, "gatehouse", name)
+}
+
+// shortHome makes help texts the same for all users.
+func shortHome(path string) string {
+	if home, err := os.UserHomeDir(); err == nil && home != "/" {
+		if rest, ok := strings.CutPrefix(path, home+string(filepath.Separator)); ok {
+			return "~/" + filepath.ToSlash(rest)
+		}
+	}
+	return path
+}
+
+// evaluationTime is what the user said, or now. It is read once for a run.
+func (a *app) evaluationTime(cfg *config.Config) time.Time {
+	if !cfg.Time.IsZero() {
+		return cfg.Time
+	}
+	return a.now().UTC().Truncate(time.Second)
+}

@@ -1,0 +1,123 @@
+// Package scanners is the one list of scanners. To add one, write its package,
+// add it to all, and add a known-bad and a known-good fixture; the contract in
+// scannertest says the rest.
+package scanners
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/nearest"
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
+	"github.com/gatehouse-sec/gatehouse/scanners/config"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac"
+	"github.com/gatehouse-sec/gatehouse/scanners/sca"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets"
+)
+
+// Options configures the scanners.
+type Options struct {
+	// Names are the scanners to make, in any order; empty means those of
+	// [Names].
+	Names []string
+	// Documents adds the scanner that parses configuration for policies.
+	Documents bool
+	// DatabaseDir is where the vulnerability database is; it need not exist.
+	DatabaseDir string
+	// FingerprintKey is the key of fingerprints of secrets; may be empty.
+	FingerprintKey []byte
+	// Now is the evaluation time.
+	Now time.Time
+}
+
+// Set is a list of scanners and what they hold open.
+type Set struct {
+	Scanners []*gatehouse.Scanner
+	// Databases are those in use, by name of scanner.
+	Databases map[string]gatehouse.Database
+
+	close []func() error
+}
+
+// Close releases what the scanners hold open.
+func (s *Set) Close() error {
+	var errs []error
+	for _, f := range s.close {
+		errs = append(errs, f())
+	}
+	return errors.Join(errs...)
+}
+
+// entry is a scanner that can be made.
+type entry struct {
+	name string
+	make func(Options, *Set) (*gatehouse.Scanner, error)
+}
+
+func all() []entry {
+	return []entry{
+		{secrets.Name, func(o Options, _ *Set) (*gatehouse.Scanner, error) {
+			return secrets.New(secrets.Options{Key: o.FingerprintKey})
+		}},
+		{sca.Name, newSCA},
+		{iac.Name, func(o Options, _ *Set) (*gatehouse.Scanner, error) { return iac.New(iac.Options{Now: o.Now}) }},
+	}
+}
+
+// newSCA opens the database. Without one the scanner still takes the inventory,
+// and says for each file that nothing was matched, and why.
+func newSCA(o Options, s *Set) (*gatehouse.Scanner, error) {
+	db, err := vulndb.Open(o.DatabaseDir)
+	if err != nil {
+		why := err.Error()
+		if errors.Is(err, fs.ErrNotExist) {
+			why = fmt.Sprintf("there is no vulnerability database in %q; run `gatehouse db import --osv DIR` or `gatehouse db pull REF`", o.DatabaseDir)
+		}
+		return sca.New(nil, why)
+	}
+	sc, err := sca.New(db, "")
+	if err != nil {
+		return sca.New(nil, errors.Join(err, db.Close()).Error())
+	}
+	s.close = append(s.close, db.Close)
+	s.Databases[sca.Name] = db.Info()
+	return sc, nil
+}
+
+// Names lists the scanners that run unless others are asked for.
+func Names() []string {
+	var names []string
+	for _, e := range all() {
+		names = append(names, e.name)
+	}
+	return names
+}
+
+// New makes the scanners. The caller must close the set.
+func New(o Options) (*Set, error) {
+	for _, n := range o.Names {
+		if !slices.Contains(Names(), n) {
+			return nil, fmt.Errorf("unknown scanner %q: want one of %s%s", n, strings.Join(Names(), ", "), nearest.Hint(n, Names()))
+		}
+	}
+	s := &Set{Databases: map[string]gatehouse.Database{}}
+	for _, e := range all() {
+		if len(o.Names) > 0 && !slices.Contains(o.Names, e.name) {
+			continue
+		}
+		sc, err := e.make(o, s)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("make scanner %q: %w", e.name, err), s.Close())
+		}
+		s.Scanners = append(s.Scanners, sc)
+	}
+	if o.Documents {
+		s.Scanners = append(s.Scanners, config.New())
+	}
+	return s, nil
+}
