@@ -52,9 +52,29 @@ func firstPlace(err error, file string) string {
 	return file
 }
 
-// compile type-checks and compiles the modules. Packages that judge reports
-// are checked against the schema of the input.
-func (b *bundle) compile(ctx context.Context, store storage.Store, modules map[string]*ast.Module) (*ast.Compiler, error) {
+// compile type-checks and compiles the modules, and refuses what would never
+// apply.
+func (b *bundle) compile(ctx context.Context, store storage.Store) (*ast.Compiler, error) {
+	c, err := b.newCompiler()
+	if err != nil {
+		return nil, err
+	}
+	txn, err := store.NewTransaction(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read policy data: %w", err)
+	}
+	defer store.Abort(ctx, txn)
+	c.WithPathConflictsCheck(storage.NonEmpty(ctx, store, txn))
+	c.Compile(b.modules)
+	if c.Failed() {
+		return nil, explainErrors(c.Errors)
+	}
+	return c, errors.Join(b.undefinedRefs(c)...)
+}
+
+// newCompiler makes a compiler that knows the built-ins, and checks packages
+// that judge reports against the schema of the input.
+func (b *bundle) newCompiler() (*ast.Compiler, error) {
 	schema, err := inputSchema()
 	if err != nil {
 		return nil, fmt.Errorf("read the schema of the input: %w", err)
@@ -62,24 +82,12 @@ func (b *bundle) compile(ctx context.Context, store storage.Store, modules map[s
 	schemas := ast.NewSchemaSet()
 	schemas.Put(reportSchemaRef, schema)
 	b.annotate()
-
-	txn, err := store.NewTransaction(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read policy data: %w", err)
-	}
-	defer store.Abort(ctx, txn)
-	c := ast.NewCompiler().
+	return ast.NewCompiler().
 		WithCapabilities(capabilities()).
 		WithBuiltins(map[string]*ast.Builtin{parseConfigDecl.Name: parseConfigBuiltin()}).
 		WithSchemas(schemas).
 		WithUseTypeCheckAnnotations(true).
-		WithDefaultRegoVersion(ast.RegoV1).
-		WithPathConflictsCheck(storage.NonEmpty(ctx, store, txn))
-	c.Compile(modules)
-	if c.Failed() {
-		return nil, explainErrors(c.Errors)
-	}
-	return c, errors.Join(b.undefinedRefs(c, modules)...)
+		WithDefaultRegoVersion(ast.RegoV1), nil
 }
 
 // annotate gives each package that judges reports the schema of the input, and
@@ -113,10 +121,10 @@ func (b *bundle) annotate() {
 
 // undefinedRefs finds references to data that nothing defines. OPA takes them
 // for undefined, and a rule that needs them for one that never fires.
-func (b *bundle) undefinedRefs(c *ast.Compiler, modules map[string]*ast.Module) []error {
+func (b *bundle) undefinedRefs(c *ast.Compiler) []error {
 	var errs []error
 	seen := map[string]bool{}
-	for _, file := range sortedKeys(modules) {
+	for _, file := range sortedKeys(b.modules) {
 		m := c.Modules[file]
 		if m == nil {
 			continue
@@ -133,7 +141,7 @@ func (b *bundle) undefinedRefs(c *ast.Compiler, modules map[string]*ast.Module) 
 			name := prefix.String()
 			if key := place(loc) + name; !seen[key] {
 				seen[key] = true
-				errs = append(errs, fmt.Errorf("%s: %s is not defined by any policy or data file, so what needs it would never apply: give the file that has it, or use object.get(data, […], default) if it may be missing", place(loc), name))
+				errs = append(errs, fmt.Errorf("%s: %s is not defined by any policy or data file, so what needs it would never apply: give the file that has it, or a data file with an empty value if there is nothing to say", place(loc), name))
 			}
 			return false
 		}
@@ -141,7 +149,7 @@ func (b *bundle) undefinedRefs(c *ast.Compiler, modules map[string]*ast.Module) 
 		switch p := b.pkgs[packagePath(m)]; {
 		case p == nil:
 		case p.input == InputReport:
-			errs = append(errs, b.misspelt(modules[file])...)
+			errs = append(errs, b.misspelt(b.modules[file])...)
 		case !p.explicit:
 			errs = append(errs, reportFields(m)...)
 		}

@@ -31,7 +31,9 @@ func (s *Set) Explain(name string) ([]Explanation, error) {
 		func(r *RuleInfo) bool { return r.Path == name },
 		func(r *RuleInfo) bool { return strings.EqualFold(r.ID, name) && name != "" },
 		func(r *RuleInfo) bool { return r.Package == name },
-		func(r *RuleInfo) bool { return r.Package == "gatehouse.baseline."+name || r.Path == "gatehouse.baseline."+name },
+		func(r *RuleInfo) bool {
+			return r.Package == "gatehouse.baseline."+name || r.Path == "gatehouse.baseline."+name
+		},
 	} {
 		for _, u := range s.units {
 			if same(&u.info) {

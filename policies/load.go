@@ -84,7 +84,7 @@ func Load(ctx context.Context, opts Options) (*Set, error) {
 		return nil, fmt.Errorf("load policies: %w", err)
 	}
 	b.data.root["gatehouse"] = map[string]any{"settings": settings}
-	if err := b.parse(b.rego, nil); err != nil {
+	if err := b.parse(b.rego); err != nil {
 		return nil, fmt.Errorf("load policies: %w", err)
 	}
 	chosen, err := b.choose(opts)
@@ -122,10 +122,11 @@ func readAllSources(opts Options) (*bundle, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range files.rego {
+		for _, f := range slices.Concat(files.rego, files.tests) {
 			b.embedded[f.display] = true
 		}
 		b.rego = append(b.rego, files.rego...)
+		b.tests = append(b.tests, files.tests...)
 		b.names = append(b.names, "baseline")
 	}
 	for _, src := range opts.Policies {
@@ -162,9 +163,8 @@ func readAllSources(opts Options) (*bundle, error) {
 	return b, errors.Join(errs...)
 }
 
-// parse parses files into modules. If into is not nil, the modules go there
-// and not into the packages to be judged.
-func (b *bundle) parse(files []sourceFile, into map[string]*ast.Module) error {
+// parse parses files into modules and packages.
+func (b *bundle) parse(files []sourceFile) error {
 	var errs []error
 	for _, f := range files {
 		m, err := parseModule(f)
@@ -172,12 +172,8 @@ func (b *bundle) parse(files []sourceFile, into map[string]*ast.Module) error {
 			errs = append(errs, err)
 			continue
 		}
-		if b.modules[f.display] != nil || into[f.display] != nil {
+		if b.modules[f.display] != nil {
 			errs = append(errs, fmt.Errorf("policy file %q is given twice", f.display))
-			continue
-		}
-		if into != nil {
-			into[f.display] = m
 			continue
 		}
 		path := packagePath(m)
@@ -344,7 +340,7 @@ func (s *Set) prepare(ctx context.Context, b *bundle, chosen []*pkg) error {
 		return err
 	}
 	store := inmem.NewFromObjectWithOpts(b.data.root, inmem.OptRoundTripOnWrite(false), inmem.OptReturnASTValuesOnRead(true))
-	s.compiler, err = b.compile(ctx, store, b.modules)
+	s.compiler, err = b.compile(ctx, store)
 	if err != nil {
 		return err
 	}

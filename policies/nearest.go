@@ -21,8 +21,7 @@ func nearest(s string, names []string) []string {
 	low := strings.ToLower(s)
 	for _, n := range names {
 		d := editDistance(low, strings.ToLower(n))
-		short := n[strings.LastIndexByte(n, '.')+1:]
-		d = min(d, editDistance(low, strings.ToLower(short))+1)
+		d = min(d, editDistance(low, strings.ToLower(lastParts(n, 1+strings.Count(s, "."))))+1)
 		switch {
 		case d <= max(1, len(s)/3):
 		case len(s) >= 3 && strings.Contains(strings.ToLower(n), low):
@@ -38,6 +37,15 @@ func nearest(s string, names []string) []string {
 		out = append(out, x.name)
 	}
 	return out
+}
+
+// lastParts are the last n dot-separated parts of a name.
+func lastParts(name string, n int) string {
+	i := len(name)
+	for ; n > 0 && i >= 0; n-- {
+		i = strings.LastIndexByte(name[:i], '.')
+	}
+	return name[i+1:]
 }
 
 // suggestion is the end of an error about the unknown name s.

@@ -38,9 +38,7 @@ warn_excluded contains {"msg": msg, "severity": "LOW"} if {
 }
 
 # The version control directory is always excluded.
-builtin_exclude(s) if s.path == ".git/"
-
-builtin_exclude(s) if s.path == ".git"
+builtin_exclude(s) if s.path in {".git", ".git/"}
 
 ran contains s.name if {
 	some s in input.coverage.scanners

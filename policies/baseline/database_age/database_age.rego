@@ -20,7 +20,7 @@ deny contains {"msg": msg, "severity": "HIGH", "database": d.name} if {
 	msg := sprintf("The database of %s %s. Update it with \"gatehouse db pull\" and check again", [d.name, problem])
 }
 
-problems[d.name] := sprintf("is %.1f days old, and %v days are allowed", [d.age_hours / 24, settings.max_days]) if {
+problems[d.name] := sprintf("is %v days old, and %v days are allowed", [round((d.age_hours * 10) / 24) / 10, settings.max_days]) if {
 	some d in input.databases
 	d.updated_at != ""
 	d.age_hours > settings.max_days * 24

@@ -24,12 +24,6 @@ package_text(pkg) := sprintf("%s %s", [pkg.name, pkg.version]) if pkg.version !=
 
 package_text(pkg) := pkg.name if pkg.version == ""
 
-# place is a path and, where there is one, a line. The report leaves out the
-# line of what concerns a whole file.
-place(location) := sprintf("%s:%d", [location.path, location.line]) if location.line > 0
-
-place(location) := location.path if object.get(location, "line", 0) == 0
-
 # count_text counts things in words that fit: "1 file", "2 files".
 count_text(n, one, _) := sprintf("1 %s", [one]) if n == 1
 

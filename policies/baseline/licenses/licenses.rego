@@ -130,6 +130,7 @@ reported contains f.license.package.purl if {
 # if the exception is not one that lifts denials.
 denied(id) if {
 	some pattern in settings.denied
+	contains(pattern, " WITH ") == contains(id, " WITH ")
 	matches(pattern, id)
 }
 
@@ -145,7 +146,7 @@ lifted(exception) if {
 	matches(pattern, exception)
 }
 
-matches(pattern, id) if glob.match(lower(pattern), [], lower(id))
+matches(pattern, id) if glob.match(lower(pattern), null, lower(id))
 
 unreadable(s) := object.union(s.about, {
 	"msg": sprintf("%s has a licence that is no SPDX expression: %s", [

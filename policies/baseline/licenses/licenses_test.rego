@@ -1,0 +1,107 @@
+package gatehouse.baseline.licenses_test
+
+import data.gatehouse.baseline.licenses
+
+component(choices) := {
+	"purl": "pkg:npm/a@1", "name": "a", "version": "1", "dev": false, "location": {"path": "package-lock.json"},
+	"license_choices": choices, "licenses_readable": true,
+}
+
+report(choices) := {"findings": [], "components": [component(choices)]}
+
+with_settings(overrides) := object.union(data.gatehouse.settings.licenses, overrides)
+
+test_deny_denied if {
+	some r in licenses.deny with input as report([["AGPL-3.0-only"]])
+	r.msg == "a 1 may only be used under a denied licence: AGPL-3.0-only"
+	r.licenses == ["AGPL-3.0-only"]
+	r.path == "package-lock.json"
+}
+
+test_deny_in_any_case if {
+	count(licenses.deny) == 1 with input as report([["agpl-3.0-or-later"]])
+}
+
+test_deny_conjunction if {
+	count(licenses.deny) == 1 with input as report([["MIT", "SSPL-1.0"]])
+}
+
+test_deny_if_each_choice_is_denied if {
+	count(licenses.deny) == 1 with input as report([["AGPL-3.0-only"], ["SSPL-1.0", "MIT"]])
+}
+
+test_allow_choice if {
+	count(licenses.deny) == 0 with input as report([["AGPL-3.0-only"], ["MIT"]])
+}
+
+test_allow_permissive if {
+	count(licenses.deny) == 0 with input as report([["MIT"]])
+}
+
+test_allow_without_licence if {
+	count(licenses.deny) == 0 with input as report([])
+}
+
+test_deny_with_exception_that_lifts_nothing if {
+	count(licenses.deny) == 1 with input as report([["AGPL-3.0-only WITH Acme-note"]])
+}
+
+test_allow_exception if {
+	count(licenses.deny) == 0 with input as report([["GPL-2.0-only WITH Classpath-exception-2.0"]])
+		with data.gatehouse.settings.licenses as with_settings({"denied": ["GPL-*"], "exceptions": ["Classpath-exception-*"]})
+}
+
+test_deny_exception_by_name if {
+	count(licenses.deny) == 1 with input as report([["MIT WITH Bad-exception"]])
+		with data.gatehouse.settings.licenses as with_settings({"denied": ["* WITH Bad-exception"]})
+}
+
+finding := {
+	"id": "f1", "kind": "license", "location": {"path": "go.mod"},
+	"license": {
+		"expression": "SSPL-1.0", "readable": true, "choices": [["SSPL-1.0"]],
+		"package": {"purl": "pkg:npm/a@1", "name": "a", "version": "1"},
+	},
+}
+
+test_deny_finding_once if {
+	results := licenses.deny with input as {"findings": [finding], "components": [component([["SSPL-1.0"]])]}
+	{r.finding | some r in results} == {"f1"}
+	count(results) == 1
+}
+
+test_allow_dev_if_ignored if {
+	count(licenses.deny) == 0 with input as {"findings": [finding], "components": [object.union(component([["SSPL-1.0"]]), {"dev": true})]}
+		with data.gatehouse.settings.licenses as with_settings({"ignore_dev": true})
+}
+
+unreadable := {"findings": [], "components": [object.union(component([["see LICENSE"]]), {"licenses_readable": false})]}
+
+test_warn_unreadable if {
+	some r in licenses.warn_unreadable with input as unreadable
+	r.msg == "a 1 has a licence that is no SPDX expression: see LICENSE"
+	count(licenses.deny_unreadable) == 0 with input as unreadable
+}
+
+test_deny_unreadable_if_set if {
+	count(licenses.deny_unreadable) == 1 with input as unreadable
+		with data.gatehouse.settings.licenses as with_settings({"unreadable": "deny"})
+	count(licenses.warn_unreadable) == 0 with input as unreadable
+		with data.gatehouse.settings.licenses as with_settings({"unreadable": "deny"})
+}
+
+test_allow_unlicensed_by_default if {
+	count(licenses.warn_unlicensed) == 0 with input as report([])
+	count(licenses.deny_unlicensed) == 0 with input as report([])
+}
+
+test_warn_unlicensed_if_set if {
+	some r in licenses.warn_unlicensed with input as report([])
+		with data.gatehouse.settings.licenses as with_settings({"unlicensed": "warn"})
+	r.msg == "a 1 states no licence"
+}
+
+test_deny_unlicensed_if_set if {
+	count(licenses.deny_unlicensed) == 1 with input as report([])
+		with data.gatehouse.settings.licenses as with_settings({"unlicensed": "deny"})
+}

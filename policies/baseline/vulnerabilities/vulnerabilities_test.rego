@@ -1,0 +1,100 @@
+package gatehouse.baseline.vulnerabilities_test
+
+import data.gatehouse.baseline.vulnerabilities
+
+pkg := {"purl": "pkg:npm/lodash@4.17.15", "ecosystem": "npm", "name": "lodash", "version": "4.17.15"}
+
+finding(severity, fixed) := {
+	"id": "f1", "rule": "CVE-2020-8203", "kind": "vulnerability", "scanner": "sca", "severity": severity,
+	"title": "Prototype pollution", "message": "", "location": {"path": "package-lock.json"}, "fingerprint": "f1",
+	"vulnerability": {"package": pkg, "fixed_versions": fixed, "source": "osv"},
+}
+
+report(findings) := {"findings": findings, "components": []}
+
+with_settings(overrides) := object.union(data.gatehouse.settings.vulnerabilities, overrides)
+
+test_deny_high_with_fix if {
+	some r in vulnerabilities.deny with input as report([finding("HIGH", ["4.17.19"])])
+	r.finding == "f1"
+	r.severity == "HIGH"
+	r.msg == "lodash 4.17.15 has CVE-2020-8203 (HIGH): Prototype pollution. Fixed in 4.17.19"
+}
+
+test_deny_high_without_fix if {
+	some r in vulnerabilities.deny with input as report([finding("HIGH", [])])
+	endswith(r.msg, "No fixed version is known")
+}
+
+test_deny_fixed_versions_may_be_missing if {
+	f := json.remove(finding("CRITICAL", []), ["vulnerability/fixed_versions"])
+	count(vulnerabilities.deny) == 1 with input as report([f])
+}
+
+test_deny_unknown_severity_counts_as_high if {
+	some r in vulnerabilities.deny with input as report([finding("UNKNOWN", [])])
+	contains(r.msg, "severity not stated, counted as HIGH")
+	r.severity == "HIGH"
+}
+
+test_allow_unknown_severity_if_set_low if {
+	count(vulnerabilities.deny) == 0 with input as report([finding("UNKNOWN", [])])
+		with data.gatehouse.settings.vulnerabilities as with_settings({"unknown_severity": "LOW"})
+}
+
+test_allow_medium if {
+	count(vulnerabilities.deny) == 0 with input as report([finding("MEDIUM", ["4.17.19"])])
+}
+
+test_warn_below_summarises if {
+	some r in vulnerabilities.warn_below with input as report([finding("MEDIUM", ["4.17.19"])])
+	r.msg == "1 vulnerability below HIGH in 1 package: lodash"
+}
+
+test_warn_below_is_silent_if_off if {
+	count(vulnerabilities.warn_below) == 0 with input as report([finding("MEDIUM", [])])
+		with data.gatehouse.settings.vulnerabilities as with_settings({"warn_below": false})
+}
+
+test_allow_unfixed_with_only_fixable if {
+	count(vulnerabilities.deny) == 0 with input as report([finding("CRITICAL", [])])
+		with data.gatehouse.settings.vulnerabilities as with_settings({"only_fixable": true})
+}
+
+test_warn_unfixed_with_only_fixable if {
+	count(vulnerabilities.warn_unfixed) == 1 with input as report([finding("MEDIUM", [])])
+		with data.gatehouse.settings.vulnerabilities as with_settings({"only_fixable": true})
+}
+
+test_warn_unfixed_is_silent_without_only_fixable if {
+	count(vulnerabilities.warn_unfixed) == 0 with input as report([finding("CRITICAL", [])])
+}
+
+test_warn_unfixed_has_its_own_threshold if {
+	count(vulnerabilities.warn_unfixed) == 0 with input as report([finding("LOW", [])])
+		with data.gatehouse.settings.vulnerabilities as with_settings({"only_fixable": true})
+}
+
+dev_only := [{"purl": pkg.purl, "dev": true}]
+
+dev_and_shipped := [{"purl": pkg.purl, "dev": true}, {"purl": pkg.purl, "dev": false}]
+
+test_deny_dev_by_default if {
+	count(vulnerabilities.deny) == 1 with input as {"findings": [finding("HIGH", [])], "components": dev_only}
+}
+
+test_allow_dev_if_ignored if {
+	count(vulnerabilities.deny) == 0 with input as {"findings": [finding("HIGH", [])], "components": dev_only}
+		with data.gatehouse.settings.vulnerabilities as with_settings({"ignore_dev": true})
+}
+
+test_deny_what_is_shipped_too if {
+	count(vulnerabilities.deny) == 1 with input as {"findings": [finding("HIGH", [])], "components": dev_and_shipped}
+		with data.gatehouse.settings.vulnerabilities as with_settings({"ignore_dev": true})
+}
+
+test_allow_malicious_which_has_its_own_rule if {
+	f := object.union(finding("CRITICAL", []), {"rule": "MAL-2025-1"})
+	g := object.union(finding("CRITICAL", []), {"vulnerability": {"aliases": ["MAL-2025-1"], "package": pkg}})
+	count(vulnerabilities.deny) == 0 with input as report([f, g])
+}
