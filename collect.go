@@ -54,8 +54,11 @@ func (s *scan) report() *Report {
 		}
 		take(g.outcome.result)
 		if err := g.outcome.err; err != nil {
-			r.Coverage.Gaps = append(r.Coverage.Gaps, Gap{Code: err.Code, Scanner: s.scanners[g.scanner].Name, Path: g.group.Dir, Line: err.Line,
-				Entry: g.group.Type, Reason: err.Reason})
+			gap := Gap{Code: err.Code, Scanner: s.scanners[g.scanner].Name, Path: g.group.Dir, Line: err.Line, Entry: g.group.Type, Reason: err.Reason}
+			if len(g.group.Owned) == 1 { // a file with its context
+				gap.Path, gap.Entry = g.group.Owned[0], ""
+			}
+			r.Coverage.Gaps = append(r.Coverage.Gaps, gap)
 		}
 	}
 	s.finishScanners(r)
