@@ -23,7 +23,6 @@ func (m *matcher) finding(p *pkg, group []advisory, g *graph) (gatehouse.Finding
 		Vulnerability: v,
 	}
 	malicious := false
-	var cwes []string
 	for _, a := range group {
 		d, err := m.detail(a.ID)
 		if err != nil {
@@ -38,7 +37,6 @@ func (m *matcher) finding(p *pkg, group []advisory, g *graph) (gatehouse.Finding
 			v.Published = d.Published.UTC().Format(time.RFC3339)
 		}
 		f.References = append(f.References, d.References...)
-		cwes = append(cwes, d.CWEs...)
 		for _, alias := range append([]string{a.ID}, a.Aliases...) {
 			malicious = malicious || strings.HasPrefix(alias, "MAL-")
 			if alias != id {
@@ -49,7 +47,6 @@ func (m *matcher) finding(p *pkg, group []advisory, g *graph) (gatehouse.Finding
 	slices.Sort(v.Aliases)
 	v.Aliases = slices.Compact(v.Aliases)
 	f.References = uniqueInOrder(f.References)
-	malicious = malicious || slices.Contains(cwes, "CWE-506") // embedded malicious code
 	fixed, next := fixes(p, group)
 	v.FixedVersions = fixed
 	through := g.broughtInBy(p)

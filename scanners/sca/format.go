@@ -66,6 +66,7 @@ var formats = []format{
 	{names: []string{"cargo.lock"}, eco: cargo, parse: parseCargoLock, manifest: "Cargo.toml"},
 	{names: []string{"gemfile.lock", "gems.locked"}, eco: gem, parse: parseGemfileLock},
 	{names: []string{"composer.lock"}, eco: composer, parse: parseComposerLock, manifest: "composer.json"},
+	{names: []string{"installed.json"}, eco: composer, parse: parseComposerInstalled},
 	{names: []string{"gradle.lockfile", "buildscript-gradle.lockfile", "*.gradle.lockfile"}, eco: maven, parse: parseGradleLock},
 	{names: []string{"build.sbt.lock"}, eco: maven, parse: parseSbtLock},
 	{names: []string{"packages.lock.json", "packages.*.lock.json"}, eco: nuget, parse: parseNugetLock},

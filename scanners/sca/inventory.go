@@ -57,6 +57,11 @@ func (inv *inventory) gap(code gatehouse.GapCode, line int, entry, reason string
 // normalise merges entries that are the same package at the same version, so
 // that a file has each once, and sorts.
 func (inv *inventory) normalise() {
+	order := func(a, b pkg) int {
+		return cmp.Or(cmp.Compare(a.eco.purl, b.eco.purl), cmp.Compare(a.name, b.name), cmp.Compare(a.version, b.version),
+			cmp.Compare(a.line, b.line), cmp.Compare(a.id, b.id))
+	}
+	slices.SortStableFunc(inv.packages, order)
 	first := map[string]int{}
 	alias := map[string]string{} // id of a merged entry to the id of the kept one
 	kept := inv.packages[:0:0]
@@ -97,9 +102,6 @@ func (inv *inventory) normalise() {
 		slices.Sort(deps)
 		kept[i].dependsOn = slices.Compact(deps)
 	}
-	slices.SortStableFunc(kept, func(a, b pkg) int {
-		return cmp.Or(cmp.Compare(a.eco.purl, b.eco.purl), cmp.Compare(a.name, b.name), cmp.Compare(a.version, b.version), cmp.Compare(a.line, b.line))
-	})
 	inv.packages = kept
 }
 

@@ -1,6 +1,7 @@
 package sca
 
 import (
+	"encoding/json"
 	"fmt"
 	"path"
 	"regexp"
@@ -22,37 +23,42 @@ type manifestKind struct {
 	// asks lists the packages that the manifest asks for.
 	asks func(data []byte) ([]string, error)
 	next string
+	// pins lists the packages whose version the manifest does say: they can be
+	// matched although the rest is not known. May be nil.
+	pins func(data []byte) []pkg
 }
 
 var manifests = []manifestKind{
 	{[]string{"package.json"}, []string{"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "pnpm-lock.yml", "bun.lock"}, true, packageJSONAsks,
-		"run npm install and commit package-lock.json (or the lockfile of yarn, pnpm or bun as text)"},
+		"run npm install and commit package-lock.json (or the lockfile of yarn, pnpm or bun as text)", packageJSONPins},
 	{[]string{"pyproject.toml"}, []string{"poetry.lock", "uv.lock", "pylock.toml", "pylock.*.toml", "Pipfile.lock", "requirements*.txt"}, true, pyprojectAsks,
-		"run uv lock or poetry lock and commit the lockfile"},
+		"run uv lock or poetry lock and commit the lockfile", pyprojectPins},
 	{[]string{"setup.py", "setup.cfg"}, []string{"poetry.lock", "uv.lock", "pylock.toml", "pylock.*.toml", "Pipfile.lock", "requirements*.txt"}, true,
-		matching(`install_requires\s*=\s*\[?\s*["']?([A-Za-z0-9][A-Za-z0-9._-]*)`), "run pip-compile and commit requirements.txt"},
+		matching(`install_requires\s*=\s*\[?\s*["']?([A-Za-z0-9][A-Za-z0-9._-]*)`), "run pip-compile and commit requirements.txt", nil},
 	{[]string{"requirements*.in", "*requirements.in"}, []string{"*requirements*.txt"}, false, matching(`(?m)^([A-Za-z0-9][A-Za-z0-9._-]*)`),
-		"run pip-compile and commit requirements.txt"},
+		"run pip-compile and commit requirements.txt", nil},
 	{[]string{"Pipfile"}, []string{"Pipfile.lock"}, false, func(b []byte) ([]string, error) { return pipfileDependencies(b), nil },
-		"run pipenv lock and commit Pipfile.lock"},
+		"run pipenv lock and commit Pipfile.lock", nil},
 	{[]string{"Gemfile", "gems.rb"}, []string{"Gemfile.lock", "gems.locked"}, false, matching(`(?m)^\s*gem[ (]+["']([^"']+)["']`),
-		"run bundle lock and commit Gemfile.lock"},
+		"run bundle lock and commit Gemfile.lock", nil},
 	{[]string{"composer.json"}, []string{"composer.lock"}, false, func(b []byte) ([]string, error) { return composerDependencies(b), jsonValid(b) },
-		"run composer update and commit composer.lock"},
+		"run composer update and commit composer.lock", nil},
 	{[]string{"Cargo.toml"}, []string{"Cargo.lock"}, true, cargoAsks,
-		"run cargo generate-lockfile and commit Cargo.lock"},
+		"run cargo generate-lockfile and commit Cargo.lock", nil},
 	{[]string{"build.gradle", "build.gradle.kts"}, []string{"gradle.lockfile", "*.lockfile"}, false,
 		matching(`(?m)^\s*(?:\w*[iI]mplementation|api|\w*[cC]ompile(?:Only)?|\w*[rR]untime(?:Only)?|annotationProcessor|kapt|ksp)\b[ (]+(?:platform\()?["']([\w.-]+:[\w.-]+)`),
-		"turn on dependency locking, run gradle dependencies --write-locks and commit gradle.lockfile"},
+		"turn on dependency locking, run gradle dependencies --write-locks and commit gradle.lockfile",
+		pinned(maven, `["']([\w.-]+:[\w.-]+):([\w.-]+)["']`)},
 	{[]string{"*.csproj", "*.fsproj", "*.vbproj"}, []string{"packages.lock.json", "packages.*.lock.json", "packages.config"}, false,
-		matching(`<PackageReference\s[^>]*Include="([^"]+)"`), "set RestorePackagesWithLockFile to true, run dotnet restore and commit packages.lock.json"},
-	{[]string{"mix.exs"}, []string{"mix.lock"}, true, matching(`\{\s*:(\w+),\s*(?:"|git:|github:)`), "run mix deps.get and commit mix.lock"},
-	{[]string{"pubspec.yaml"}, []string{"pubspec.lock"}, true, pubspecAsks, "run dart pub get and commit pubspec.lock"},
-	{[]string{"Podfile"}, []string{"Podfile.lock"}, false, matching(`(?m)^\s*pod\s+["']([^"']+)["']`), "run pod install and commit Podfile.lock"},
-	{[]string{"Package.swift"}, []string{"Package.resolved"}, true, matching(`\.package\(\s*(?:name:\s*"[^"]*",\s*)?url:\s*"([^"]+)"`), "run swift package resolve and commit Package.resolved"},
-	{[]string{"build.sbt"}, []string{"build.sbt.lock"}, true, matching(`"([\w.-]+)"\s*%%?%?\s*"[\w.-]+"\s*%`), "add the plugin sbt-dependency-lock and commit build.sbt.lock"},
-	{[]string{"conanfile.txt", "conanfile.py"}, []string{"conan.lock"}, true, matching(`(?m)["']?([a-z0-9_][\w+.-]+/[\w.+\[\]<>=~^-]+)(?:@[\w/]*)?["']?\s*[,)\]]?\s*$`), "run conan lock create and commit conan.lock"},
-	{[]string{"Project.toml"}, []string{"Manifest.toml", "Manifest-v*.toml", "JuliaManifest.toml"}, true, juliaAsks, "run Pkg.resolve() and commit Manifest.toml"},
+		matching(`<PackageReference\s[^>]*Include="([^"]+)"`), "set RestorePackagesWithLockFile to true, run dotnet restore and commit packages.lock.json",
+		pinned(nuget, `<PackageReference\s+Include="([^"]+)"\s+Version="\[?(\d[\w.+-]*)\]?"`)},
+	{[]string{"mix.exs"}, []string{"mix.lock"}, true, matching(`\{\s*:(\w+),\s*(?:"|git:|github:)`), "run mix deps.get and commit mix.lock", nil},
+	{[]string{"pubspec.yaml"}, []string{"pubspec.lock"}, true, pubspecAsks, "run dart pub get and commit pubspec.lock", nil},
+	{[]string{"Podfile"}, []string{"Podfile.lock"}, false, matching(`(?m)^\s*pod\s+["']([^"']+)["']`), "run pod install and commit Podfile.lock", nil},
+	{[]string{"Package.swift"}, []string{"Package.resolved"}, true, matching(`\.package\(\s*(?:name:\s*"[^"]*",\s*)?url:\s*"([^"]+)"`), "run swift package resolve and commit Package.resolved", nil},
+	{[]string{"build.sbt"}, []string{"build.sbt.lock"}, true, matching(`"([\w.-]+)"\s*%%?%?\s*"[\w.-]+"\s*%`), "add the plugin sbt-dependency-lock and commit build.sbt.lock", nil},
+	{[]string{"conanfile.txt", "conanfile.py"}, []string{"conan.lock"}, true, matching(`(?m)(?:^|requires\w*\s*[=(]\s*[(\[]?\s*["'])([a-z0-9_][\w+.-]+/\[?[\w.+<>=~^-]+)`), "run conan lock create and commit conan.lock", nil},
+	{[]string{"Project.toml"}, []string{"Manifest.toml", "Manifest-v*.toml", "JuliaManifest.toml"}, true, juliaAsks, "run Pkg.resolve() and commit Manifest.toml", nil},
 }
 
 func manifestOf(name string) *manifestKind {
@@ -92,6 +98,11 @@ func scanManifest(f *lockfile) (inventory, error) {
 	if len(names) == 1 {
 		what = "a dependency is"
 	}
+	if kind.pins != nil {
+		for _, p := range kind.pins(f.data) {
+			inv.add(p)
+		}
+	}
 	inv.gap(gatehouse.GapUnresolved, 0, "", fmt.Sprintf("%s declared but not locked: %s; %s", what, some(names), kind.next))
 	return inv, nil
 }
@@ -127,6 +138,56 @@ func matching(pattern string) func([]byte) ([]string, error) {
 		}
 		return names, nil
 	}
+}
+
+// pinned finds names and versions with a pattern.
+func pinned(eco *ecosystem, pattern string) func([]byte) []pkg {
+	re := regexp.MustCompile(pattern)
+	return func(data []byte) []pkg {
+		index := newLineIndex(data)
+		var found []pkg
+		for _, m := range re.FindAllSubmatchIndex(data, -1) {
+			found = append(found, pkg{eco: eco, name: string(data[m[2]:m[3]]), version: string(data[m[4]:m[5]]), line: index.line(int64(m[2])), direct: true})
+		}
+		return found
+	}
+}
+
+// exactNpm is a version, and not a range of them.
+var exactNpm = regexp.MustCompile(`^=?v?(\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?)$`)
+
+func packageJSONPins(data []byte) []pkg {
+	var m packageJSON
+	if json.Unmarshal(data, &m) != nil {
+		return nil
+	}
+	var found []pkg
+	for table, entries := range map[string]map[string]any{"dependencies": m.Dependencies, "devDependencies": m.DevDependencies, "optionalDependencies": m.OptionalDependencies} {
+		lines := jsonKeyLines(data, table)
+		for name, v := range entries {
+			s, _ := v.(string)
+			if exact := exactNpm.FindStringSubmatch(strings.TrimSpace(s)); exact != nil {
+				found = append(found, pkg{eco: npm, name: name, version: exact[1], line: lines[name], direct: true, dev: table == "devDependencies"})
+			}
+		}
+	}
+	return found
+}
+
+func pyprojectPins(data []byte) []pkg {
+	m, err := readPyproject(data)
+	if err != nil {
+		return nil
+	}
+	var found []pkg
+	for i, list := range [][]requirement{m.dependencies, m.dev} {
+		for _, r := range list {
+			if r.version != "" {
+				found = append(found, pkg{eco: pypi, name: r.name, version: r.version, direct: true, dev: i == 1})
+			}
+		}
+	}
+	return found
 }
 
 func jsonValid(data []byte) error {

@@ -145,7 +145,7 @@ func (a *advisory) affects(v version) bool {
 		return false
 	}
 	if len(a.PatchedVersions)+len(a.UnaffectedVersions) == 0 {
-		return len(a.VulnerableVersions) > 0
+		return true // also if it says nothing at all about versions
 	}
 	return !a.safe.contains(v)
 }

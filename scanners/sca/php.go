@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -50,20 +51,65 @@ func parseComposerLock(f *lockfile) (inventory, error) {
 				inv.gap(gatehouse.GapUnresolved, line, "", "a package has no name")
 				continue
 			}
-			p := pkg{eco: composer, name: c.Name, version: c.Version, line: line, dev: k == 1,
-				direct: asked[strings.ToLower(c.Name)], licenses: licenseNames(c.License),
-				firstParty: c.Dist.Type == "path" && c.Source.URL == ""}
-			if requires, ok := c.Require.(map[string]any); ok {
-				for name := range requires {
-					if id := ids[strings.ToLower(name)]; id != "" {
-						p.dependsOn = append(p.dependsOn, id)
-					}
-				}
-			}
+			p := c.pkg(ids)
+			p.line, p.dev, p.direct = line, k == 1, asked[strings.ToLower(c.Name)]
 			inv.add(p)
 		}
 	}
 	return inv, nil
+}
+
+// parseComposerInstalled reads vendor/composer/installed.json, which lists what
+// is installed: below "packages", or in Composer 1 as a list.
+func parseComposerInstalled(f *lockfile) (inventory, error) {
+	var inv inventory
+	var content any
+	if err := decodeJSON(f.data, &content); err != nil {
+		return inv, err
+	}
+	if _, list := content.([]any); list {
+		content = map[string]any{"packages": content}
+	}
+	var file struct {
+		Packages []composerPackage
+		Dev      []string `json:"dev-package-names"`
+	}
+	top, _ := content.(map[string]any)
+	if _, ok := top["packages"].([]any); !ok || redecode(top, &file) != nil {
+		inv.skip = "not a list of what composer installed"
+		return inv, nil
+	}
+	ids := map[string]string{}
+	for _, c := range file.Packages {
+		ids[strings.ToLower(c.Name)] = c.Name + "@" + c.Version
+	}
+	lines := jsonItemLines(f.data, "packages")
+	for i, c := range file.Packages {
+		if c.Name == "" {
+			inv.gap(gatehouse.GapUnresolved, 0, "", "a package has no name")
+			continue
+		}
+		p := c.pkg(ids)
+		if i < len(lines) {
+			p.line = lines[i]
+		}
+		p.dev = slices.Contains(file.Dev, c.Name)
+		inv.add(p)
+	}
+	return inv, nil
+}
+
+// pkg is the package; ids are those of all packages by name.
+func (c *composerPackage) pkg(ids map[string]string) pkg {
+	p := pkg{eco: composer, name: c.Name, version: c.Version, licenses: licenseNames(c.License),
+		firstParty: c.Dist.Type == "path" && c.Source.URL == ""}
+	requires, _ := c.Require.(map[string]any)
+	for name := range requires {
+		if id := ids[strings.ToLower(name)]; id != "" {
+			p.dependsOn = append(p.dependsOn, id)
+		}
+	}
+	return p
 }
 
 func composerRequires(f *lockfile) map[string]bool {

@@ -1,8 +1,11 @@
 package sca_test
 
 import (
+	"archive/tar"
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -10,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ulikunitz/xz"
 	"gopkg.in/yaml.v3"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -67,7 +71,7 @@ func (m *memoryDB) Info() gatehouse.Database {
 
 func scanTree(t testing.TB, dir string, db sca.Database) *gatehouse.Report {
 	t.Helper()
-	scanner, err := sca.New(db)
+	scanner, err := sca.New(db, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,5 +219,154 @@ func TestTrivyGoldens(t *testing.T) {
 	}
 	if compared == 0 {
 		t.Fatal("no golden file was compared")
+	}
+}
+
+// archive calls f for each regular file of a .tar.xz archive.
+func archive(t testing.TB, path string, f func(name string, data []byte)) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	x, err := xz.NewReader(bufio.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for r := tar.NewReader(x); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		f(h.Name, data)
+	}
+	if n == 0 {
+		t.Fatalf("%s is empty", path)
+	}
+}
+
+// compareSets fails for each difference, and wants at least one agreement.
+func compareSets(t *testing.T, got, want map[string]bool) {
+	t.Helper()
+	agreed := 0
+	for k := range want {
+		if !got[k] {
+			t.Errorf("missed %s", k)
+			continue
+		}
+		agreed++
+	}
+	for k := range got {
+		if !want[k] {
+			t.Errorf("wrong %s", k)
+		}
+	}
+	if agreed == 0 {
+		t.Error("nothing was found")
+	}
+}
+
+func TestNodeGoat(t *testing.T) {
+	data := filepath.Join(qualityData(t), "sca")
+	db := &memoryDB{}
+	archive(t, filepath.Join(data, "advisories", "npm.tar.xz"), func(name string, b []byte) {
+		var a struct {
+			ID         int
+			ModuleName string  `json:"module_name"`
+			Vulnerable *string `json:"vulnerable_versions"`
+			Patched    *string `json:"patched_versions"`
+		}
+		if err := json.Unmarshal(b, &a); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		adv := vulndb.Advisory{ID: fmt.Sprint(a.ID)}
+		if a.Vulnerable != nil {
+			adv.VulnerableVersions = []string{*a.Vulnerable}
+		}
+		if a.Patched != nil {
+			adv.PatchedVersions = []string{*a.Patched}
+		}
+		db.add("npm", a.ModuleName, adv)
+	})
+	dir := filepath.Join(data, "lockfiles", "NodeGoat")
+	var expected struct{ Findings [][3]any }
+	readJSON(t, filepath.Join(dir, "expected.json"), &expected)
+	want, got := map[string]bool{}, map[string]bool{}
+	for _, f := range expected.Findings {
+		want[fmt.Sprint(f[0], " ", f[1], " ", f[2])] = true
+	}
+	report := scanTree(t, dir, db)
+	for _, f := range report.Findings {
+		p := f.Vulnerability.Package
+		got[p.Name+" "+p.Version+" "+f.Rule] = true
+	}
+	compareSets(t, got, want)
+	t.Logf("%d components, %d gaps", len(report.Components), len(report.Coverage.Gaps))
+	for _, g := range report.Coverage.Gaps {
+		t.Logf("%+v", g)
+	}
+}
+
+func TestRailsGoat(t *testing.T) {
+	data := filepath.Join(qualityData(t), "sca")
+	db := &memoryDB{}
+	archive(t, filepath.Join(data, "advisories", "rubysec.tar.xz"), func(name string, b []byte) {
+		var a struct {
+			Gem        string
+			Cve, Ghsa  string
+			Osvdb      int
+			Patched    []string `yaml:"patched_versions"`
+			Unaffected []string `yaml:"unaffected_versions"`
+		}
+		if err := yaml.Unmarshal(b, &a); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		id := strings.TrimSuffix(filepath.Base(name), ".yml")
+		adv := vulndb.Advisory{ID: id, PatchedVersions: a.Patched, UnaffectedVersions: a.Unaffected}
+		if len(a.Patched)+len(a.Unaffected) == 0 {
+			adv.VulnerableVersions = []string{">= 0"}
+		}
+		db.add("rubygems", a.Gem, adv)
+	})
+	dir := filepath.Join(data, "lockfiles", "railsgoat")
+	var expected [][3]string
+	readJSON(t, filepath.Join(dir, "expected.json"), &expected)
+	want, got := map[string]bool{}, map[string]bool{}
+	for _, f := range expected {
+		version, _, _ := strings.Cut(f[1], "-") // without the platform: a gem is one package
+		want[f[0]+" "+version+" "+f[2]] = true
+	}
+	report := scanTree(t, dir, db)
+	for _, f := range report.Findings {
+		p := f.Vulnerability.Package
+		got[p.Name+" "+p.Version+" "+f.Rule] = true
+	}
+	compareSets(t, got, want)
+	for _, g := range report.Coverage.Gaps {
+		t.Errorf("gap %+v", g)
+	}
+}
+
+func readJSON(t testing.TB, path string, v any) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -29,9 +29,6 @@ func parseGemfileLock(f *lockfile) (inventory, error) {
 		}
 		depth, text := indent(line), strings.TrimSpace(line)
 		if depth == 0 {
-			if strings.HasPrefix(line, "<<<<<<<") || strings.HasPrefix(line, ">>>>>>>") || strings.HasPrefix(line, "=======") {
-				return inv, &gatehouse.Unscannable{Code: gatehouse.GapParse, Line: n, Reason: "it has an unresolved merge conflict"}
-			}
 			section = line
 			switch section {
 			case "GEM", "GIT", "PATH", "PLUGIN SOURCE", "DEPENDENCIES", "PLATFORMS", "BUNDLED WITH":

@@ -11,7 +11,9 @@
 package sca
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path"
@@ -22,17 +24,20 @@ import (
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
-// version is that of the results; it changes with each change of the code that
-// gives other results.
+// Name is the name of the scanner.
+const Name = "sca"
+
+// resultVersion changes with each change of the code that gives other results.
 const resultVersion = "1"
 
 // New returns the scanner. Without a database (nil) it lists components only,
-// and says so in a gap for each file. An error means that the database cannot
-// be relied on.
-func New(db Database) (*gatehouse.Scanner, error) {
+// and each file with packages gets a gap that says why: a sentence with the
+// next step; if it is empty, that there is none and how to get one. An error
+// means that the database cannot be relied on.
+func New(db Database, why string) (*gatehouse.Scanner, error) {
 	s := &scanner{}
 	sc := &gatehouse.Scanner{
-		Name: "sca",
+		Name: Name,
 		Doc: "Dependencies with known vulnerabilities\n\n" +
 			"Reads lockfiles and manifests, lists the packages they name, and matches each against the vulnerability database.",
 		Reads:     "lockfiles and manifests of package managers",
@@ -43,6 +48,9 @@ func New(db Database) (*gatehouse.Scanner, error) {
 		ScanGroup: s.scanGroup,
 	}
 	if db == nil {
+		s.why = cmp.Or(strings.TrimRight(strings.Join(strings.Fields(why), " "), "."),
+			"there is no vulnerability database; run `gatehouse db import --osv DIR` or `gatehouse db pull REF`")
+		sc.OptionsDigest = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(s.why)))
 		return sc, nil
 	}
 	s.matcher = &matcher{db: db}
@@ -57,6 +65,7 @@ func New(db Database) (*gatehouse.Scanner, error) {
 
 type scanner struct {
 	matcher *matcher // nil without a database
+	why     string   // there is none
 }
 
 func want(f gatehouse.FileInfo) gatehouse.Want {
@@ -264,7 +273,7 @@ func (s *scanner) report(ctx context.Context, file string, inv inventory, p *gat
 			total += n
 		}
 		if total > 0 {
-			p.Gap(gatehouse.Gap{Code: gatehouse.GapDatabase, Path: file, Reason: fmt.Sprintf("%s not matched: there is no vulnerability database; run `gatehouse db import --osv DIR` or `gatehouse db pull REF`", count(total))})
+			p.Gap(gatehouse.Gap{Code: gatehouse.GapDatabase, Path: file, Reason: fmt.Sprintf("%s not matched: %s", count(total), s.why)})
 		}
 		return nil
 	}

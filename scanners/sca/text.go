@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
+	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
@@ -34,10 +35,14 @@ func plainText(data []byte) []byte {
 	return bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 }
 
-// checkText refuses binary files.
+// checkText refuses binary files, and files that a merge has left half done:
+// those name the packages of both sides, or neither.
 func checkText(data []byte) error {
 	if i := bytes.IndexByte(data, 0); i >= 0 {
 		return fmt.Errorf("it is a binary file: there is a zero byte at offset %d", i)
+	}
+	if i := bytes.Index(data, []byte("\n<<<<<<< ")); i >= 0 && bytes.Contains(data[i:], []byte("\n>>>>>>> ")) {
+		return &gatehouse.Unscannable{Code: gatehouse.GapParse, Line: 2 + bytes.Count(data[:i], []byte("\n")), Reason: "it has an unresolved merge conflict"}
 	}
 	return nil
 }

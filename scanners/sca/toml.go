@@ -48,7 +48,7 @@ func decodeTOML(data []byte, v any) error {
 	}
 	if err := toml.Unmarshal(data, v); err != nil {
 		if p, ok := errors.AsType[toml.ParseError](err); ok {
-			return &gatehouse.Unscannable{Code: gatehouse.GapParse, Line: p.Position.Line, Reason: "not valid TOML: " + p.Message}
+			return &gatehouse.Unscannable{Code: gatehouse.GapParse, Line: p.Position.Line, Reason: "not valid TOML: " + strings.TrimRight(p.Message, ".")}
 		}
 		return fmt.Errorf("not valid TOML: %w", err)
 	}
