@@ -255,7 +255,7 @@ func (info *RuleInfo) read(a *ast.Annotations, own bool) error {
 		*into = list
 	}
 	if v, ok := a.Custom["effective_on"]; ok {
-		at, err := parseDay(fmt.Sprint(v))
+		at, err := dayOf(v)
 		if err != nil {
 			return bad("effective_on", v, "a date such as 2026-12-31 or an RFC 3339 time")
 		}
@@ -277,7 +277,12 @@ func parseSeverity(s string) (gatehouse.Severity, error) {
 	return gatehouse.ParseSeverity(s)
 }
 
-func parseDay(s string) (time.Time, error) {
+// dayOf reads a day or a time. YAML knows both, unless they are quoted.
+func dayOf(v any) (time.Time, error) {
+	if t, ok := v.(time.Time); ok {
+		return t.UTC(), nil
+	}
+	s := fmt.Sprint(v)
 	if t, err := time.Parse(time.DateOnly, s); err == nil {
 		return t, nil
 	}
