@@ -1,0 +1,121 @@
+package config
+
+import (
+	"bytes"
+	"path"
+	"strings"
+)
+
+// format is a syntax.
+type format struct {
+	name  string
+	parse func(data []byte) ([]document, error)
+}
+
+var (
+	yamlFormat       = &format{"yaml", parseYAML}
+	jsonFormat       = &format{"json", parseJSON}
+	jsoncFormat      = &format{"jsonc", parseJSONC}
+	tomlFormat       = &format{"toml", parseTOML}
+	hclFormat        = &format{"hcl2", parseHCL}
+	dockerFormat     = &format{"dockerfile", parseDockerfile}
+	iniFormat        = &format{"ini", parseINI}
+	propertiesFormat = &format{"properties", parseProperties}
+	dotenvFormat     = &format{"dotenv", parseDotenv}
+	xmlFormat        = &format{"xml", parseXML}
+)
+
+var byExtension = map[string]*format{
+	".yaml": yamlFormat, ".yml": yamlFormat,
+	".json": jsonFormat, ".webmanifest": jsonFormat,
+	".jsonc":      jsoncFormat,
+	".toml":       tomlFormat,
+	".tf":         hclFormat,
+	".tfvars":     hclFormat,
+	".hcl":        hclFormat,
+	".ini":        iniFormat,
+	".properties": propertiesFormat,
+	".env":        dotenvFormat,
+	".xml":        xmlFormat,
+	".dockerfile": dockerFormat, ".containerfile": dockerFormat,
+}
+
+// formatOf returns the format that the name of a file tells; nil if it tells
+// none.
+func formatOf(name string) *format {
+	base := strings.ToLower(path.Base(name))
+	switch {
+	case isDockerfile(base):
+		return dockerFormat
+	case strings.HasPrefix(base, ".env") && templateExtension(base) == "" && (base == ".env" || base[4] == '.'):
+		return dotenvFormat
+	case commentedJSON(base, path.Base(path.Dir(name))):
+		return jsoncFormat
+	}
+	return byExtension[path.Ext(base)]
+}
+
+// isDockerfile follows the names that docker build and buildah use, and the
+// habit to add a suffix, as in Dockerfile.dev.
+func isDockerfile(base string) bool {
+	for _, stem := range []string{"dockerfile", "containerfile"} {
+		rest, ok := strings.CutPrefix(base, stem)
+		if !ok || templateExtension(base) != "" {
+			continue
+		}
+		switch path.Ext(rest) {
+		case ".md", ".txt", ".go", ".py", ".js", ".ts", ".sh", ".dockerignore":
+			return false
+		}
+		if rest == "" || rest[0] == '.' || rest[0] == '-' || rest[0] == '_' {
+			return true
+		}
+	}
+	return false
+}
+
+// commentedJSON names files called .json whose readers accept comments.
+func commentedJSON(base, dir string) bool {
+	if path.Ext(base) != ".json" {
+		return false
+	}
+	switch {
+	case dir == ".vscode", strings.HasPrefix(base, "tsconfig"), strings.HasPrefix(base, "jsconfig"):
+		return true
+	}
+	return base == "devcontainer.json" || base == ".devcontainer.json" || base == ".eslintrc.json" || base == "api-extractor.json"
+}
+
+// templateExtension returns the extension by which a template is known, or "".
+func templateExtension(base string) string {
+	switch ext := path.Ext(base); ext {
+	case ".tpl", ".tmpl", ".gotmpl", ".j2", ".jinja", ".jinja2", ".erb", ".mustache", ".hbs", ".tftpl", ".ytt", ".jsonnet":
+		return ext
+	}
+	return ""
+}
+
+// templateOf says why a file is a template of a configuration file by its
+// name; "" if it is not.
+func templateOf(name string) string {
+	base := strings.ToLower(path.Base(name))
+	ext := templateExtension(base)
+	if ext == "" {
+		return ""
+	}
+	inner := formatOf(strings.TrimSuffix(base, ext))
+	if inner == nil {
+		return ""
+	}
+	return "template of a " + inner.name + " file"
+}
+
+// templateContent recognises Go templates of Helm by place and content; "" if
+// it is none.
+func templateContent(name string, data []byte) string {
+	inTemplates := strings.HasPrefix(name, "templates/") || strings.Contains(name, "/templates/")
+	if inTemplates && bytes.Contains(data, []byte("{{")) {
+		return "template of a Helm chart"
+	}
+	return ""
+}
