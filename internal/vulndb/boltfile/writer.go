@@ -147,7 +147,13 @@ func (b *BucketWriter) add(n int, i item) error {
 		b.levels = append(b.levels, level{})
 	}
 	size := elementBytes + len(i.key) + len(i.value)
-	if l := &b.levels[n]; len(l.items) > 0 && pageHeaderBytes+l.bytes+size > pageBytes {
+	// A branch page has two elements or more, however long: with one each,
+	// there would be no end of levels.
+	least := 1
+	if n > 0 {
+		least = 2
+	}
+	if l := &b.levels[n]; len(l.items) >= least && pageHeaderBytes+l.bytes+size > pageBytes {
 		if err := b.flush(n); err != nil {
 			return err
 		}
