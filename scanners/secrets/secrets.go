@@ -26,6 +26,9 @@ import (
 // version changes with the results that the code of this package gives.
 const version = "1"
 
+// Name is the name of the scanner.
+const Name = "secrets"
+
 // Options configures the scanner.
 type Options struct {
 	// Key makes the fingerprints of secrets unguessable: they are HMAC-SHA-256
@@ -64,7 +67,7 @@ func New(o Options) (*gatehouse.Scanner, error) {
 		return nil, err
 	}
 	return &gatehouse.Scanner{
-		Name:          "secrets",
+		Name:          Name,
 		Doc:           "Credentials in text: tokens, passwords and private keys\n\nThe secret is masked in all output. Its fingerprint is a keyed hash.",
 		Reads:         "all text files",
 		Version:       version,
