@@ -74,6 +74,10 @@ const (
 	// PolicyTimeout bounds one policy evaluation of a whole report.
 	PolicyTimeout = 60 * time.Second
 
+	// PolicyTestTimeout bounds one run of all tests of policies. The tests of
+	// the baseline pack take 30 ms.
+	PolicyTestTimeout = 10 * time.Minute
+
 	// PolicyHeapBytes bounds the growth of the heap while policies are
 	// evaluated. OPA keeps about 20 bytes for each byte of input, and the
 	// largest input measured is 30 MiB.
