@@ -92,6 +92,10 @@ func (db *DB) verify() error {
 	if err != nil {
 		return err
 	}
+	counted, err := db.Ecosystems()
+	if err != nil {
+		return err
+	}
 	total := 0
 	for ecosystem := range db.buckets {
 		n := 0
@@ -106,8 +110,8 @@ func (db *DB) verify() error {
 			}
 			n++
 		}
-		if db.manifest != nil && n != db.manifest.Ecosystems[ecosystem] {
-			return fmt.Errorf("%w: %q has %d advisories, %s says %d", ErrCorrupt, ecosystem, n, ManifestName, db.manifest.Ecosystems[ecosystem])
+		if n != counted[ecosystem] || db.manifest != nil && n != db.manifest.Ecosystems[ecosystem] {
+			return fmt.Errorf("%w: %q has %d advisories, %s says otherwise", ErrCorrupt, ecosystem, n, ManifestName)
 		}
 		total += n
 	}
