@@ -49,7 +49,7 @@ func (m *matcher) finding(p *pkg, group []advisory, g *graph) (gatehouse.Finding
 	f.References = uniqueInOrder(f.References)
 	fixed, next := fixes(p, group)
 	v.FixedVersions = fixed
-	through := g.broughtInBy(p)
+	through := g.broughtInBy(p, mostNamed+1)
 	if malicious {
 		f.Severity = gatehouse.SeverityCritical
 		f.Message = fmt.Sprintf("%s %s is a malicious package (%s)", p.name, p.version, id)
@@ -106,6 +106,9 @@ func fixFor(p *pkg, next string, through []*pkg) string {
 	return fmt.Sprintf("upgrade %s to %s or later%s", p.name, next, broughtIn(through))
 }
 
+// mostNamed is how many direct dependencies a fix names.
+const mostNamed = 3
+
 // broughtIn names the direct dependencies through which a package comes.
 func broughtIn(through []*pkg) string {
 	if len(through) == 0 {
@@ -115,9 +118,8 @@ func broughtIn(through []*pkg) string {
 	for _, p := range through {
 		names = append(names, strings.TrimSpace(p.name+" "+p.version))
 	}
-	const most = 3
-	if len(names) > most {
-		names = append(names[:most:most], fmt.Sprintf("%d more", len(names)-most))
+	if len(names) > mostNamed {
+		names = append(names[:mostNamed:mostNamed], "others")
 	}
 	return fmt.Sprintf("; it comes in through %s", strings.Join(names, ", "))
 }

@@ -141,41 +141,53 @@ func (p *pkg) identity() gatehouse.Package {
 type graph struct {
 	packages []pkg
 	byID     map[string]*pkg
-	users    map[string][]*pkg // by id
+	index    map[string]int // of each id
+	users    [][]int        // of each package
+	seen     []int          // the search that saw a package last
+	searches int
 }
 
 func newGraph(packages []pkg) *graph {
-	g := &graph{packages: packages, byID: make(map[string]*pkg, len(packages)), users: map[string][]*pkg{}}
+	g := &graph{packages: packages, byID: make(map[string]*pkg, len(packages)), index: make(map[string]int, len(packages)),
+		users: make([][]int, len(packages)), seen: make([]int, len(packages))}
 	for i := range packages {
-		p := &packages[i]
-		g.byID[p.id] = p
-		for _, d := range p.dependsOn {
-			g.users[d] = append(g.users[d], p)
+		g.byID[packages[i].id] = &packages[i]
+		g.index[packages[i].id] = i
+	}
+	for i := range packages {
+		for _, d := range packages[i].dependsOn {
+			if k, ok := g.index[d]; ok {
+				g.users[k] = append(g.users[k], i)
+			}
 		}
 	}
 	return g
 }
 
 // broughtInBy returns the direct dependencies from which p is reached, nearest
-// first; empty if p is direct itself or the graph does not say.
-func (g *graph) broughtInBy(p *pkg) []*pkg {
-	if p.direct {
+// first, and no more than most; empty if p is direct itself or the graph does
+// not say.
+func (g *graph) broughtInBy(p *pkg, most int) []*pkg {
+	start, ok := g.index[p.id]
+	if p.direct || !ok {
 		return nil
 	}
+	g.searches++
+	g.seen[start] = g.searches
 	var direct []*pkg
-	seen := map[string]bool{p.id: true}
-	for queue := []*pkg{p}; len(queue) > 0; queue = queue[1:] {
-		for _, user := range g.users[queue[0].id] {
-			if seen[user.id] || user.firstParty {
+	for queue := []int{start}; len(queue) > 0 && len(direct) < most; queue = queue[1:] {
+		for _, i := range g.users[queue[0]] {
+			user := &g.packages[i]
+			if g.seen[i] == g.searches || user.firstParty {
 				continue
 			}
-			seen[user.id] = true
+			g.seen[i] = g.searches
 			if user.direct {
 				direct = append(direct, user)
 				continue
 			}
-			queue = append(queue, user)
+			queue = append(queue, i)
 		}
 	}
-	return direct
+	return direct[:min(len(direct), most)]
 }

@@ -241,8 +241,9 @@ func idRank(id string) int {
 	return 3
 }
 
-// fixes returns the versions that advisories name as fixed, oldest first, and
-// the oldest that is newer than the installed version; empty if there is none.
+// fixes returns the versions that advisories name as fixed and that none of
+// them affects, oldest first, and the oldest of them that is newer than the
+// installed version; empty if there is none.
 func fixes(p *pkg, group []advisory) (all []string, next string) {
 	installed, err := p.eco.compare.parse(p.version)
 	type fixed struct {
@@ -255,6 +256,10 @@ func fixes(p *pkg, group []advisory) (all []string, next string) {
 		text = strings.TrimSpace(text)
 		v, err := p.eco.compare.parse(text)
 		if text == "" || err != nil || seen[text] {
+			return
+		}
+		// What one source calls fixed, another may still call affected.
+		if slices.ContainsFunc(group, func(a advisory) bool { return a.affects(v) }) {
 			return
 		}
 		seen[text] = true
@@ -270,7 +275,7 @@ func fixes(p *pkg, group []advisory) (all []string, next string) {
 				}
 			}
 		}
-		if patched == 0 && a.vulnerable != nil && err == nil {
+		if patched == 0 && err == nil {
 			for _, b := range a.vulnerable.upperBounds(installed) {
 				add(b)
 			}

@@ -36,9 +36,9 @@ func readTrivy(eco *ecosystem, p trivyParser, data []byte) (inventory, error) {
 	if err := checkNesting(data); err != nil {
 		return inv, err
 	}
-	packages, deps, err := p.Parse(context.Background(), bytes.NewReader(data))
+	packages, deps, err := guarded(p, data)
 	if err != nil {
-		return inv, errors.New(shortError(err))
+		return inv, err
 	}
 	needs := make(map[string][]string, len(deps))
 	for _, d := range deps {
@@ -71,7 +71,22 @@ func readTrivy(eco *ecosystem, p trivyParser, data []byte) (inventory, error) {
 	return inv, nil
 }
 
-// shortError is the last line of an error of the parsers, which add frames.
+// guarded turns a crash of a parser into an error: some take an empty document
+// for a full one.
+func guarded(p trivyParser, data []byte) (packages []types.Package, deps []types.Dependency, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			packages, deps, err = nil, nil, fmt.Errorf("the file is not what the parser expects: %v", r)
+		}
+	}()
+	packages, deps, err = p.Parse(context.Background(), bytes.NewReader(data))
+	if err != nil {
+		return nil, nil, errors.New(shortError(err))
+	}
+	return packages, deps, nil
+}
+
+// shortError is an error of the parsers in one line.
 func shortError(err error) string {
 	return strings.Join(strings.Fields(fmt.Sprintf("%v", err)), " ")
 }
