@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,13 +125,20 @@ func isDockerfile(name string) bool {
 			return true
 		}
 		rest, ok := strings.CutPrefix(base, word)
-		if ok && strings.IndexAny(rest, ".-_") == 0 && !strings.HasSuffix(rest, ".dockerignore") {
-			switch path.Ext(rest) {
-			case ".md", ".go", ".py", ".js", ".ts", ".rb", ".rs", ".java", ".sh", ".txt", ".html", ".yaml", ".yml", ".json", ".tmpl", ".tpl", ".j2", ".erb", ".template":
-				continue // about Dockerfiles, or made into one
-			}
+		if ok && strings.IndexAny(rest, ".-_") == 0 && !slices.ContainsFunc(strings.Split(rest, "."), otherLanguage) {
 			return true
 		}
+	}
+	return false
+}
+
+// otherLanguage reports whether the extension says that a file is about
+// Dockerfiles, or made into one, and not one itself.
+func otherLanguage(ext string) bool {
+	switch ext {
+	case "dockerignore", "erb", "go", "golden", "html", "j2", "java", "jinja", "jinja2", "js", "json", "md", "mustache", "py", "rb", "rs",
+		"rst", "sh", "template", "tmpl", "toml", "tpl", "ts", "txt", "yaml", "yml":
+		return true
 	}
 	return false
 }

@@ -82,11 +82,12 @@ func (sub subject) finding(r checks.Result) gatehouse.Finding {
 	if detail == "" {
 		detail = resource
 	}
+	message := mask(r.Message)
 	return gatehouse.Finding{
 		Rule: c.ID, Kind: gatehouse.KindMisconfiguration, Severity: c.Severity,
-		Title: c.Title, Message: r.Message, Location: loc,
+		Title: c.Title, Message: message, Location: loc,
 		Fix: c.Fix, References: c.References,
-		Fingerprint: gatehouse.Fingerprint(gatehouse.KindMisconfiguration, c.ID, sub.typ, detail, r.Message),
+		Fingerprint: gatehouse.Fingerprint(gatehouse.KindMisconfiguration, c.ID, sub.typ, detail, message),
 		Misconfiguration: &gatehouse.Misconfiguration{
 			Type: sub.typ, Resource: resource, Provider: provider, Service: c.Service,
 		},

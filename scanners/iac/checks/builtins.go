@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -10,6 +9,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/types"
 	"github.com/owenrumney/squealer/pkg/squealer"
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
 // function is a built-in that checks use and OPA does not have.
@@ -30,7 +31,7 @@ func functions() []function {
 	return []function{
 		{name: "result.new", decl: types.NewFunction(types.Args(types.S, types.A), types.A), two: newResult},
 		{name: "isManaged", decl: types.NewFunction(types.Args(types.A), types.B), one: isManaged},
-		{name: "sh.parse_commands", decl: types.NewFunction(types.Args(types.S), types.NewArray(nil, types.NewArray(nil, types.S))), one: parseCommands},
+		{name: "sh.parse_commands", decl: types.NewFunction(types.Args(types.S), types.NewArray(nil, types.NewArray(nil, types.S))), one: onString(parseCommands)},
 		{name: "cidr.count_addresses", decl: types.NewFunction(types.Args(types.S), types.N), one: onString(func(s string) *ast.Term {
 			return ast.UIntNumberTerm(countAddresses(s))
 		})},
@@ -144,14 +145,13 @@ func isManaged(_ rego.BuiltinContext, resource *ast.Term) (*ast.Term, error) {
 
 // parseCommands splits a shell script into the commands in it, each a list of
 // its words.
-func parseCommands(_ rego.BuiltinContext, a *ast.Term) (*ast.Term, error) {
-	script, err := builtins.StringOperand(a.Value, 1)
-	if err != nil {
-		return nil, err
+func parseCommands(script string) *ast.Term {
+	var file *syntax.File
+	if !deepShell(script) {
+		file, _ = syntax.NewParser().Parse(strings.NewReader(script), "")
 	}
-	file, err := syntax.NewParser().Parse(strings.NewReader(string(script)), "")
-	if err != nil {
-		return nil, fmt.Errorf("parse shell script: %w", err)
+	if file == nil {
+		return ast.ArrayTerm(roughCommands(script)...)
 	}
 	printer := syntax.NewPrinter()
 	var commands []*ast.Term
@@ -171,7 +171,41 @@ func parseCommands(_ rego.BuiltinContext, a *ast.Term) (*ast.Term, error) {
 		commands = append(commands, ast.ArrayTerm(words...))
 		return true
 	})
-	return ast.ArrayTerm(commands...), nil
+	return ast.ArrayTerm(commands...)
+}
+
+// roughCommands splits what is not the shell of POSIX (PowerShell, say) at what
+// separates commands in most shells, so that it is looked at all the same.
+func roughCommands(script string) []*ast.Term {
+	var commands []*ast.Term
+	for _, command := range strings.FieldsFunc(script, func(r rune) bool { return strings.ContainsRune("&;|\n()`", r) }) {
+		var words []*ast.Term
+		for _, word := range strings.Fields(command) {
+			words = append(words, ast.StringTerm(word))
+		}
+		if len(words) > 0 {
+			commands = append(commands, ast.ArrayTerm(words...))
+		}
+	}
+	return commands
+}
+
+// deepShell reports whether a script may nest so deeply that its parser, which
+// is recursive, runs out of stack.
+func deepShell(script string) bool {
+	depth := 0
+	for _, c := range script {
+		switch c {
+		case '(', '{', '`', '[', '!':
+			depth++
+		case ')', '}', ']':
+			depth--
+		}
+		if depth > limits.MaxNesting {
+			return true
+		}
+	}
+	return strings.Count(script, "if ")+strings.Count(script, "do")+strings.Count(script, "case ") > 10*limits.MaxNesting
 }
 
 func findSecret(s string) *ast.Term {
