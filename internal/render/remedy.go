@@ -17,6 +17,8 @@ type remedy struct {
 	// policies are the rules that ask for it; empty for a scan.
 	policies []string
 	entries  []entry
+	// note is what all entries have to say; empty if they differ.
+	note     string
 	severity gatehouse.Severity
 	order    int
 }
@@ -42,7 +44,7 @@ func remedies(all []issue) []remedy {
 		case gatehouse.KindSecret:
 			secrets = append(secrets, is)
 		case gatehouse.KindVulnerability:
-			if v := is.finding.Vulnerability; v != nil && upgradeTarget(v.Package.Version, v.FixedVersions) != "" {
+			if v := is.finding.Vulnerability; v != nil && fixedVersion(v) != "" {
 				upgrades = append(upgrades, is)
 			} else {
 				unfixed = append(unfixed, is)
@@ -70,6 +72,7 @@ func remedies(all []issue) []remedy {
 			}
 		}
 		slices.Sort(r.policies)
+		r.note = shareNote(r.entries)
 		out = append(out, r)
 	}
 	e := group(secrets, secretKey, secretEntry)
@@ -88,6 +91,31 @@ func remedies(all []issue) []remedy {
 		return cmp.Or(-cmp.Compare(a.severity, b.severity), cmp.Compare(a.order, b.order))
 	})
 	return out
+}
+
+// shareNote takes the last note out of all entries if they agree on it.
+func shareNote(entries []entry) string {
+	if len(entries) < 2 {
+		return ""
+	}
+	last := func(e *entry) string {
+		if len(e.notes) == 0 {
+			return ""
+		}
+		return e.notes[len(e.notes)-1]
+	}
+	note := last(&entries[0])
+	for i := range entries {
+		if last(&entries[i]) != note {
+			return ""
+		}
+	}
+	if note != "" {
+		for i := range entries {
+			entries[i].notes = entries[i].notes[:len(entries[i].notes)-1]
+		}
+	}
+	return note
 }
 
 // group makes one entry for all issues with the same key, worst first.
@@ -142,7 +170,7 @@ func upgradeEntry(all []issue) entry {
 	target := ""
 	for _, is := range all {
 		v := is.finding.Vulnerability
-		if t := upgradeTarget(v.Package.Version, v.FixedVersions); target == "" || compareVersions(t, target) > 0 {
+		if t := fixedVersion(v); target == "" || compareVersions(t, target) > 0 {
 			target = t
 		}
 	}
@@ -192,7 +220,7 @@ func advisoriesText(verb string, all []issue) string {
 func configKey(is *issue) string { return is.location.Path + "\x00" + is.rule }
 
 func configEntry(all []issue) entry {
-	return addFix(entry{what: fmt.Sprintf("%s  %s", all[0].rule, all[0].title)}, all[0].fix)
+	return addFix(entry{what: fmt.Sprintf("%s (%s)", all[0].title, all[0].rule)}, all[0].fix)
 }
 
 func licenseKey(is *issue) string {

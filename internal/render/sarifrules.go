@@ -68,7 +68,7 @@ func fixText(is *issue) string {
 	}
 	if is.finding != nil && is.finding.Vulnerability != nil {
 		v := is.finding.Vulnerability
-		if t := upgradeTarget(v.Package.Version, v.FixedVersions); t != "" {
+		if t := fixedVersion(v); t != "" {
 			return fmt.Sprintf("Upgrade %s to %s or later.", v.Package.Name, t)
 		}
 		return fmt.Sprintf("There is no fixed version of %s: replace it, or waive the advisory for a while.", v.Package.Name)

@@ -81,6 +81,11 @@ func (t *text) line(s string) { t.lines = append(t.lines, s) }
 // is 0.
 func (t *text) para(indent int, s string, st style, max int) {
 	lines := wrap(clean(s), t.width-indent)
+	for i := range lines {
+		if max > 0 {
+			lines[i] = clip(lines[i], t.width-indent) // one long word
+		}
+	}
 	if max > 0 && len(lines) > max {
 		lines = lines[:max]
 		lines[max-1] = clip(lines[max-1], t.width-indent-2) + " …"
@@ -202,18 +207,33 @@ func (t *text) toDo() {
 			for _, p := range r.policies {
 				names = append(names, clean(p))
 			}
-			t.para(4, "asked for by "+some(names, 3), dim, 1)
+			t.para(4, "asked for by "+some(names, 3), dim, 3)
 		}
+		t.para(4, r.note, "", t.noteLines())
 		t.entries(r.entries)
 	}
 }
 
+// noteLines is how much of a note is shown; 0 means all.
+func (t *text) noteLines() int {
+	if t.in.Verbose {
+		return 0
+	}
+	return 2
+}
+
+// fit is how many of n entries are shown. A rest of one or two is not worth
+// the line that says so.
+func (t *text) fit(n int) int {
+	if t.in.Verbose || n <= maxEntries+2 {
+		return n
+	}
+	return maxEntries
+}
+
 // entries lists entries, those of configuration below their file.
 func (t *text) entries(all []entry) {
-	shown := all
-	if len(all) > maxEntries && !t.in.Verbose {
-		shown = all[:maxEntries]
-	}
+	shown := all[:t.fit(len(all))]
 	for i := 0; i < len(shown); i++ {
 		if !isConfig(&shown[i]) {
 			t.entry(&shown[i], t.places(&shown[i]))
@@ -282,12 +302,8 @@ func (t *text) entry(e *entry, place string) {
 	if place != "" && placeWidth > 0 {
 		t.para(bodyIndent, place, dim, 0)
 	}
-	max := 2
-	if t.in.Verbose {
-		max = 0
-	}
 	for _, n := range e.notes {
-		t.para(bodyIndent, n, "", max)
+		t.para(bodyIndent, n, "", t.noteLines())
 	}
 	if t.in.Verbose {
 		t.details(e)

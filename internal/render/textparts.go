@@ -35,10 +35,7 @@ func (t *text) gaps() {
 	slices.SortStableFunc(causes, func(a, b cause) int {
 		return cmp.Compare(min(len(places[a]), 1), min(len(places[b]), 1))
 	})
-	shown := causes
-	if len(causes) > maxEntries && !t.in.Verbose {
-		shown = causes[:maxEntries]
-	}
+	shown := causes[:t.fit(len(causes))]
 	width := 0
 	for _, c := range shown {
 		width = max(width, utf8.RuneCountInString(clean(c.code)))
@@ -59,7 +56,7 @@ func (t *text) gaps() {
 				t.line(strings.Repeat(" ", width+4) + l)
 			}
 		}
-		t.para(4+width, c.reason, "", 3)
+		t.para(4+width, c.reason, "", 5)
 	}
 	t.more(len(causes) - len(shown))
 	if t.view.verdict != nil {
@@ -71,17 +68,17 @@ func (t *text) gaps() {
 func (t *text) waived() {
 	covered := map[string][]string{}
 	for _, is := range t.view.waived {
-		covered[is.waiver] = append(covered[is.waiver], strings.TrimSpace(issueLine(&is)+"  "+is.location.String()))
+		covered[is.waiver] = append(covered[is.waiver], strings.TrimSpace(issueLine(&is)+" "+is.location.String()))
 	}
 	for _, g := range t.view.waivedGaps {
-		covered[g.waiver] = append(covered[g.waiver], strings.TrimSpace("gap "+string(g.gap.Code)+"  "+gapLocation(g.gap).String()))
+		covered[g.waiver] = append(covered[g.waiver], strings.TrimSpace("gap "+string(g.gap.Code)+" "+gapLocation(g.gap).String()))
 	}
 	if len(covered) > 0 {
 		n := len(t.view.waived) + len(t.view.waivedGaps)
 		t.section("Waived: "+count(n, "problem"), "")
 	}
 	for _, id := range slices.Sorted(maps.Keys(covered)) {
-		t.line("  " + t.paint(bold, clean(id)) + t.waiverTerms(id))
+		t.waiverHead(id)
 		if w := t.view.waivers[id]; w != nil {
 			t.para(4, w.Reason, dim, 2)
 		}
@@ -103,29 +100,37 @@ func (t *text) waived() {
 func issueLine(is *issue) string {
 	if is.finding != nil && is.finding.Vulnerability != nil {
 		p := is.finding.Vulnerability.Package
-		return fmt.Sprintf("%s in %s %s", is.rule, p.Name, p.Version)
+		return fmt.Sprintf("%s in %s %s,", is.rule, p.Name, p.Version)
 	}
 	if is.finding == nil {
 		return is.message
 	}
-	return is.rule + " " + is.title
+	return is.rule + " in"
 }
 
-// waiverTerms is such as ", until 2026-12-31 (36 days), by security@example.org".
-func (t *text) waiverTerms(id string) string {
+// waiverHead is the id and its terms: "until 2026-12-31 (36 days), by anna".
+func (t *text) waiverHead(id string) {
+	name := clean(id)
 	w := t.view.waivers[id]
 	if w == nil {
-		return ""
+		t.line("  " + t.paint(bold, name))
+		return
 	}
-	s := "  until " + w.Expires.UTC().Format(time.DateOnly)
+	s := "until " + w.Expires.UTC().Format(time.DateOnly)
 	if t.view.verdict != nil {
-		s += " (" + count(daysBetween(t.view.verdict.Time, w.Expires), "day") + ")"
+		left := count(daysBetween(t.view.verdict.Time, w.Expires), "day")
+		if w.State == gatehouse.WaiverExpiring {
+			left = "ends soon: " + left
+		}
+		s += " (" + left + ")"
 	}
 	s += ", by " + clean(w.Owner)
-	if w.State == gatehouse.WaiverExpiring {
-		s += t.paint(yellow, ", ends soon")
+	if indent := utf8.RuneCountInString(name) + 4; indent+utf8.RuneCountInString(s) <= t.width {
+		t.line("  " + t.paint(bold, name) + "  " + s)
+		return
 	}
-	return s
+	t.line("  " + t.paint(bold, name))
+	t.para(4, s, "", 0)
 }
 
 func (t *text) waiversToReview() {
@@ -149,10 +154,7 @@ func (t *text) waiversToReview() {
 		return
 	}
 	t.section("Waivers to review: "+fmt.Sprint(len(lines)), "")
-	shown := lines
-	if len(lines) > maxEntries && !t.in.Verbose {
-		shown = lines[:maxEntries]
-	}
+	shown := lines[:t.fit(len(lines))]
 	for _, l := range shown {
 		t.para(2, l, "", 0)
 	}
@@ -180,8 +182,7 @@ func (t *text) warnings() {
 			}
 			return entry{what: fmt.Sprintf("%d × %s", len(all), firstOf(o.Title, o.Rule))}
 		})
-	t.entries(entries[:min(len(entries), maxEntries)])
-	t.more(len(entries) - min(len(entries), maxEntries))
+	t.entries(entries)
 }
 
 // others counts the findings that no policy objects to.

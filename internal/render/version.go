@@ -4,7 +4,19 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-sec/gatehouse"
 )
+
+// fixedVersion is the version to upgrade to, written as the one in use: Go
+// wants a "v" that advisories leave out. Empty if there is none.
+func fixedVersion(v *gatehouse.Vulnerability) string {
+	t := upgradeTarget(v.Package.Version, v.FixedVersions)
+	if t != "" && strings.HasPrefix(v.Package.Version, "v") && !strings.HasPrefix(t, "v") {
+		return "v" + t
+	}
+	return t
+}
 
 // upgradeTarget returns the smallest version in fixed that is above current,
 // or if there is none the largest as written; empty if fixed is empty. It is a
