@@ -71,6 +71,9 @@ func renderGitHub(w *bufio.Writer, in Input) error {
 	for _, all := range [][]annotation{errs, warnings, notices} {
 		n := min(len(all), maxAnnotations)
 		for _, a := range all[:n] {
+			if a.location.Path != "" {
+				a.location.Path = v.inRepository(a.location.Path)
+			}
 			a.write(w)
 		}
 		rest = append(rest, all[n:]...)

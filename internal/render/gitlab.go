@@ -31,7 +31,7 @@ func renderGitLab(w *bufio.Writer, in Input) error {
 	add := func(description, rule, id, severity string, loc gatehouse.Location) {
 		q := codeQuality{Description: clean(description), CheckName: clean(rule), Fingerprint: id, Severity: severity}
 		// Both are required; a problem of the whole target stands at its root.
-		q.Location.Path = firstOf(loc.Path, ".")
+		q.Location.Path = v.inRepository(firstOf(loc.Path, "."))
 		q.Location.Lines.Begin = max(loc.Line, 1)
 		if loc.EndLine > loc.Line {
 			q.Location.Lines.End = loc.EndLine

@@ -29,6 +29,11 @@ type Input struct {
 	// Verdict is nil if no policy was evaluated. The output then lists the
 	// findings and says that it is not a verdict.
 	Verdict *gatehouse.Verdict
+	// PathPrefix is the directory of the target relative to the root of the
+	// repository, slash-separated; empty if they are the same. The formats
+	// sarif, github and gitlab put it in front of paths, since code hosts look
+	// for them from the root.
+	PathPrefix string
 	// Color allows terminal colours in the format text.
 	Color bool
 	// Width is the number of columns of the format text; 0 means 80.

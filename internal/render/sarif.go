@@ -117,7 +117,7 @@ func renderSARIF(w *bufio.Writer, in Input) error {
 		Name: "gatehouse", Version: b.view.report.Tool.Version,
 		InformationURI: informationURI, Rules: b.rules,
 	}
-	run.OriginalURIBaseIDs = map[string]sarifArtifact{sarifBase: {Description: &sarifMessage{Text: "The root of the target."}}}
+	run.OriginalURIBaseIDs = map[string]sarifArtifact{sarifBase: {Description: &sarifMessage{Text: "The root of the repository."}}}
 	run.Invocations = []sarifInvocation{b.invocation()}
 	run.Properties = map[string]any{
 		"outcome": b.view.outcome(),
@@ -246,7 +246,7 @@ func (b *sarifBuilder) suppression(id string) sarifSuppression {
 // location always has a path: GitHub refuses a file with a result without one.
 func (b *sarifBuilder) location(l gatehouse.Location) sarifLocation {
 	var out sarifLocation
-	out.PhysicalLocation.ArtifactLocation = sarifArtifact{URI: relativeURI(firstOf(l.Path, ".")), URIBaseID: sarifBase}
+	out.PhysicalLocation.ArtifactLocation = sarifArtifact{URI: relativeURI(b.view.inRepository(firstOf(l.Path, "."))), URIBaseID: sarifBase}
 	if l.Line > 0 {
 		r := &sarifRegion{StartLine: l.Line, StartColumn: max(l.Column, 0)}
 		if l.EndLine > l.Line {

@@ -30,6 +30,15 @@ type view struct {
 	waivedGaps []waivedGap
 
 	waivers map[string]*gatehouse.WaiverUse
+	prefix  string
+}
+
+// inRepository is the path as code hosts want it.
+func (v *view) inRepository(p string) string {
+	if v.prefix == "" {
+		return p
+	}
+	return strings.TrimSuffix(v.prefix, "/") + "/" + p
 }
 
 // issue is one problem as a reader sees it: a finding, what policies say about
@@ -54,7 +63,7 @@ type waivedGap struct {
 }
 
 func newView(in Input) *view {
-	v := &view{report: in.Report, verdict: in.Verdict, waivers: map[string]*gatehouse.WaiverUse{}}
+	v := &view{report: in.Report, verdict: in.Verdict, prefix: in.PathPrefix, waivers: map[string]*gatehouse.WaiverUse{}}
 	findings := make(map[string]*gatehouse.Finding, len(in.Report.Findings))
 	for i := range in.Report.Findings {
 		findings[in.Report.Findings[i].ID] = &in.Report.Findings[i]
