@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -38,7 +39,7 @@ func (v *view) inRepository(p string) string {
 	if v.prefix == "" {
 		return p
 	}
-	return strings.TrimSuffix(v.prefix, "/") + "/" + p
+	return path.Join(v.prefix, p)
 }
 
 // issue is one problem as a reader sees it: a finding, what policies say about
