@@ -61,6 +61,7 @@ var formats = []format{
 	{names: []string{requirementsPattern}, eco: pypi, parse: parseRequirements},
 	{names: []string{"pipfile.lock"}, eco: pypi, parse: parsePipfileLock, manifest: "Pipfile"},
 	{names: []string{"poetry.lock"}, eco: pypi, parse: parsePoetryLock, manifest: "pyproject.toml"},
+	{names: []string{"pdm.lock"}, eco: pypi, parse: parsePoetryLock, manifest: "pyproject.toml"},
 	{names: []string{"uv.lock"}, eco: pypi, parse: parseUVLock},
 	{names: []string{"pylock.toml", "pylock.*.toml"}, eco: pypi, parse: parsePylock},
 	{names: []string{"cargo.lock"}, eco: cargo, parse: parseCargoLock, manifest: "Cargo.toml"},
@@ -84,19 +85,39 @@ var formats = []format{
 
 const pomFile = "pom.xml"
 
+// formatsByName and formatsByPattern are formats, for each file of a target is
+// looked up. In the second, each format has one pattern.
+var formatsByName, formatsByPattern = indexFormats()
+
+type patternFormat struct {
+	pattern string
+	format  *format
+}
+
+func indexFormats() (map[string]*format, []patternFormat) {
+	byName := map[string]*format{}
+	var byPattern []patternFormat
+	for i := range formats {
+		for _, name := range formats[i].names {
+			if strings.Contains(name, "*") {
+				byPattern = append(byPattern, patternFormat{name, &formats[i]})
+				continue
+			}
+			byName[name] = &formats[i]
+		}
+	}
+	return byName, byPattern
+}
+
 // formatOf returns the format that a file is read as, or nil.
 func formatOf(name string) *format {
 	base := strings.ToLower(path.Base(name))
-	for i := range formats {
-		for _, pattern := range formats[i].names {
-			if base == pattern {
-				return &formats[i]
-			}
-			if strings.ContainsAny(pattern, "*") {
-				if ok, _ := path.Match(pattern, base); ok {
-					return &formats[i]
-				}
-			}
+	if f := formatsByName[base]; f != nil {
+		return f
+	}
+	for _, p := range formatsByPattern {
+		if ok, _ := path.Match(p.pattern, base); ok {
+			return p.format
 		}
 	}
 	switch dir := strings.ToLower(path.Base(path.Dir(name))); {

@@ -48,6 +48,11 @@ func TestGaps(t *testing.T) {
 		{"Cargo.toml", map[string]string{"Cargo.toml": "[package]\nname='a'\n[dependencies]\nserde='1'\nown={path='../own'}\n"}, []string{"not locked: serde; run cargo"}},
 		{"Cargo.toml in a workspace", map[string]string{"Cargo.lock": "version = 3\n", "crates/a/Cargo.toml": "[dependencies]\nserde='1'\n"}, nil},
 		{"gradle", map[string]string{"build.gradle": "dependencies {\n  implementation 'a.b:c:1.0'\n}\n"}, []string{"write-locks"}},
+		{"gradle catalog", map[string]string{"gradle/libs.versions.toml": "[versions]\nk='1.9'\n[libraries]\na={module='org.a:b',version.ref='k'}\nc='org.c:d:1.0'\n", "app/build.gradle.kts": "dependencies {\n implementation(libs.a)\n}\n"},
+			[]string{"app/build.gradle.kts:0 : a dependency is declared but not locked: libs.a", "gradle/libs.versions.toml:0 : dependencies are declared but not locked: org.a:b, org.c:d"}},
+		{"gemspec", map[string]string{"a.gemspec": "Gem::Specification.new do |s|\n s.add_dependency 'rack', '~> 2'\nend\n"}, []string{"not locked: rack"}},
+		{"an archive in the project", map[string]string{"package-lock.json": `{"lockfileVersion":1,"dependencies":{"lodash":{"version":"file:vendor/lodash.tgz"}}}`}, []string{"it is installed from an archive"}},
+		{"pdm", map[string]string{"pyproject.toml": "[project]\ndependencies=['x']\n", "pdm.lock": "[metadata]\nlock_version='4.5'\n[[package]]\nname='x'\nversion='1'\ngroups=['default']\ndependencies=['y>=1']\n"}, nil},
 		{"csproj", map[string]string{"a.csproj": `<Project><ItemGroup><PackageReference Include="X" Version="1.0.0" /></ItemGroup></Project>`}, []string{"packages.lock.json"}},
 		{"mix, pub, pod, swift, sbt, conan, julia, setup.py", map[string]string{
 			"1/mix.exs": "defp deps do\n [{:plug, \"~> 1.0\"}]\nend\n", "2/pubspec.yaml": "dependencies:\n  http: ^1.0\n  flutter:\n    sdk: flutter\n",
@@ -177,6 +182,30 @@ func TestDatabaseError(t *testing.T) {
 	db.err = errors.New("disk on fire")
 	r := scannertest.Scan(t, s, map[string]string{"requirements.txt": "django==3.1.4\n"})
 	if got := gapLines(r); len(got) != 1 || !strings.Contains(got[0], "database requirements.txt:0 : disk on fire") {
+		t.Errorf("gaps %q", got)
+	}
+}
+
+// crashingDB crashes on the first look-up only.
+type crashingDB struct {
+	*memoryDB
+	crashed bool
+}
+
+func (c *crashingDB) Advisories(ecosystem, name string) ([]vulndb.Advisory, error) {
+	if !c.crashed {
+		c.crashed = true
+		panic("fault in the map")
+	}
+	return c.memoryDB.Advisories(ecosystem, name)
+}
+
+// TestDatabaseCrash: a crash must not look like no advisories to the next file.
+func TestDatabaseCrash(t *testing.T) {
+	s := newScanner(t, &crashingDB{memoryDB: testDB()})
+	s.Canaries = nil
+	r := scannertest.Scan(t, s, map[string]string{"a/requirements.txt": "django==3.1.4\n", "b/requirements.txt": "django==3.1.4\n"})
+	if got := gapLines(r); len(got) != 2 || !strings.Contains(got[0], "fault in the map") || !strings.Contains(got[1], "fault in the map") {
 		t.Errorf("gaps %q", got)
 	}
 }

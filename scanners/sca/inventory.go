@@ -145,6 +145,7 @@ type graph struct {
 	users    [][]int        // of each package
 	seen     []int          // the search that saw a package last
 	searches int
+	queue    []int // reused
 }
 
 func newGraph(packages []pkg) *graph {
@@ -175,8 +176,9 @@ func (g *graph) broughtInBy(p *pkg, most int) []*pkg {
 	g.searches++
 	g.seen[start] = g.searches
 	var direct []*pkg
-	for queue := []int{start}; len(queue) > 0 && len(direct) < most; queue = queue[1:] {
-		for _, i := range g.users[queue[0]] {
+	g.queue = append(g.queue[:0], start)
+	for next := 0; next < len(g.queue) && len(direct) < most; next++ {
+		for _, i := range g.users[g.queue[next]] {
 			user := &g.packages[i]
 			if g.seen[i] == g.searches || user.firstParty {
 				continue
@@ -186,7 +188,7 @@ func (g *graph) broughtInBy(p *pkg, most int) []*pkg {
 				direct = append(direct, user)
 				continue
 			}
-			queue = append(queue, i)
+			g.queue = append(g.queue, i)
 		}
 	}
 	return direct[:min(len(direct), most)]

@@ -31,9 +31,9 @@ type manifestKind struct {
 var manifests = []manifestKind{
 	{[]string{"package.json"}, []string{"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "pnpm-lock.yml", "bun.lock"}, true, packageJSONAsks,
 		"run npm install and commit package-lock.json (or the lockfile of yarn, pnpm or bun as text)", packageJSONPins},
-	{[]string{"pyproject.toml"}, []string{"poetry.lock", "uv.lock", "pylock.toml", "pylock.*.toml", "Pipfile.lock", "requirements*.txt"}, true, pyprojectAsks,
+	{[]string{"pyproject.toml"}, []string{"poetry.lock", "uv.lock", "pdm.lock", "pylock.toml", "pylock.*.toml", "Pipfile.lock", "requirements*.txt"}, true, pyprojectAsks,
 		"run uv lock or poetry lock and commit the lockfile", pyprojectPins},
-	{[]string{"setup.py", "setup.cfg"}, []string{"poetry.lock", "uv.lock", "pylock.toml", "pylock.*.toml", "Pipfile.lock", "requirements*.txt"}, true,
+	{[]string{"setup.py", "setup.cfg"}, []string{"poetry.lock", "uv.lock", "pdm.lock", "pylock.toml", "pylock.*.toml", "Pipfile.lock", "requirements*.txt"}, true,
 		matching(`install_requires\s*=\s*\[?\s*["']?([A-Za-z0-9][A-Za-z0-9._-]*)`), "run pip-compile and commit requirements.txt", nil},
 	{[]string{"requirements*.in", "*requirements.in"}, []string{"*requirements*.txt"}, false, matching(`(?m)^([A-Za-z0-9][A-Za-z0-9._-]*)`),
 		"run pip-compile and commit requirements.txt", nil},
@@ -41,14 +41,18 @@ var manifests = []manifestKind{
 		"run pipenv lock and commit Pipfile.lock", nil},
 	{[]string{"Gemfile", "gems.rb"}, []string{"Gemfile.lock", "gems.locked"}, false, matching(`(?m)^\s*gem[ (]+["']([^"']+)["']`),
 		"run bundle lock and commit Gemfile.lock", nil},
+	{[]string{"*.gemspec"}, []string{"Gemfile.lock", "gems.locked"}, false, matching(`add_(?:runtime_|development_)?dependency[ (]+["']([^"']+)["']`),
+		"run bundle lock and commit Gemfile.lock", nil},
 	{[]string{"composer.json"}, []string{"composer.lock"}, false, func(b []byte) ([]string, error) { return composerDependencies(b), jsonValid(b) },
 		"run composer update and commit composer.lock", nil},
 	{[]string{"Cargo.toml"}, []string{"Cargo.lock"}, true, cargoAsks,
 		"run cargo generate-lockfile and commit Cargo.lock", nil},
 	{[]string{"build.gradle", "build.gradle.kts"}, []string{"gradle.lockfile", "*.lockfile"}, false,
-		matching(`(?m)^\s*(?:\w*[iI]mplementation|api|\w*[cC]ompile(?:Only)?|\w*[rR]untime(?:Only)?|annotationProcessor|kapt|ksp)\b[ (]+(?:platform\()?["']([\w.-]+:[\w.-]+)`),
+		matching(`(?m)^\s*(?:\w*[iI]mplementation|api|\w*[cC]ompile(?:Only)?|\w*[rR]untime(?:Only)?|annotationProcessor|kapt|ksp)\b[ (]+(?:(?:enforcedP|p)latform\()?(?:["']([\w.-]+:[\w.-]+)|(libs\.[\w.]+))`),
 		"turn on dependency locking, run gradle dependencies --write-locks and commit gradle.lockfile",
 		pinned(maven, `["']([\w.-]+:[\w.-]+):([\w.-]+)["']`)},
+	{[]string{"*.versions.toml"}, []string{"gradle.lockfile"}, true, catalogAsks,
+		"turn on dependency locking, run gradle dependencies --write-locks and commit gradle.lockfile", catalogPins},
 	{[]string{"*.csproj", "*.fsproj", "*.vbproj"}, []string{"packages.lock.json", "packages.*.lock.json", "packages.config"}, false,
 		matching(`<PackageReference\s[^>]*Include="([^"]+)"`), "set RestorePackagesWithLockFile to true, run dotnet restore and commit packages.lock.json",
 		pinned(nuget, `<PackageReference\s+Include="([^"]+)"\s+Version="\[?(\d[\w.+-]*)\]?"`)},
@@ -134,7 +138,11 @@ func matching(pattern string) func([]byte) ([]string, error) {
 	return func(data []byte) ([]string, error) {
 		var names []string
 		for _, m := range re.FindAllSubmatch(data, -1) {
-			names = append(names, string(m[1]))
+			for _, group := range m[1:] {
+				if len(group) > 0 {
+					names = append(names, string(group))
+				}
+			}
 		}
 		return names, nil
 	}
@@ -334,4 +342,53 @@ func juliaAsks(data []byte) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// catalogPins reads a version catalog of Gradle; see
+// https://docs.gradle.org/current/userguide/version_catalogs.html.
+func catalogPins(data []byte) []pkg {
+	all, _ := readCatalog(data)
+	return slices.DeleteFunc(all, func(p pkg) bool { return p.version == "" || strings.ContainsAny(p.version, "[](),+") })
+}
+
+func catalogAsks(data []byte) ([]string, error) {
+	all, err := readCatalog(data)
+	var names []string
+	for _, p := range all {
+		names = append(names, p.name)
+	}
+	return names, err
+}
+
+func readCatalog(data []byte) ([]pkg, error) {
+	var m struct{ Versions, Libraries map[string]any }
+	if err := decodeTOML(data, &m); err != nil {
+		return nil, err
+	}
+	var all []pkg
+	for _, v := range m.Libraries {
+		p := pkg{eco: maven, direct: true}
+		switch v := v.(type) {
+		case string: // "group:artifact:version"
+			if i := strings.LastIndexByte(v, ':'); strings.Count(v, ":") == 2 {
+				p.name, p.version = v[:i], v[i+1:]
+			}
+		case map[string]any:
+			p.name, _ = v["module"].(string)
+			if group, ok := v["group"].(string); ok {
+				p.name = mavenName(group, fmt.Sprint(v["name"]))
+			}
+			switch version := v["version"].(type) {
+			case string:
+				p.version = version
+			case map[string]any:
+				ref, _ := version["ref"].(string)
+				p.version, _ = m.Versions[ref].(string)
+			}
+		}
+		if p.name != "" {
+			all = append(all, p)
+		}
+	}
+	return all, nil
 }

@@ -62,6 +62,14 @@ type advisory struct {
 	bad error
 }
 
+// crashed makes a crash of a look-up an error for all who ask for the same:
+// what it leaves behind would look like no advisories. To be deferred.
+func crashed(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("the vulnerability database could not be read: %v", r)
+	}
+}
+
 // covers reports whether the database has any advisory for the ecosystem.
 func (m *matcher) covers(eco *ecosystem) (bool, error) {
 	if eco.database == "" {
@@ -70,6 +78,7 @@ func (m *matcher) covers(eco *ecosystem) (bool, error) {
 	v, _ := m.ecosystems.LoadOrStore(eco.database, &known{})
 	k := v.(*known)
 	k.once.Do(func() {
+		defer crashed(&k.err)
 		for _, err := range m.db.All(eco.database) {
 			k.any, k.err = err == nil, err
 			return
@@ -83,6 +92,7 @@ func (m *matcher) advisories(eco *ecosystem, name string) ([]advisory, error) {
 	v, _ := m.packages.LoadOrStore(eco.database+"\x00"+name, &packageAdvisories{})
 	p := v.(*packageAdvisories)
 	p.once.Do(func() {
+		defer crashed(&p.err)
 		seen := map[string]bool{}
 		for _, n := range databaseNames(eco, name) {
 			list, err := m.db.Advisories(eco.database, n)
@@ -299,6 +309,9 @@ var patchedText = regexp.MustCompile(`^\s*(?:>=|=>|==|=|~>|~|\^|)\s*(v?[0-9][^\s
 func (m *matcher) detail(id string) (vulndb.Detail, error) {
 	v, _ := m.details.LoadOrStore(id, &detail{})
 	d := v.(*detail)
-	d.once.Do(func() { d.Detail, _, d.err = m.db.Details(id) })
+	d.once.Do(func() {
+		defer crashed(&d.err)
+		d.Detail, _, d.err = m.db.Details(id)
+	})
 	return d.Detail, d.err
 }

@@ -91,6 +91,8 @@ func placeNpm(p *pkg, resolution string) {
 		if i := strings.LastIndexByte(rest, '@'); i > 0 {
 			p.name, p.version = rest[:i], rest[i+1:]
 		}
+	case strings.HasPrefix(resolution, "file:") && hasAnySuffix(resolution, ".tgz", ".tar.gz"):
+		p.unmatched = "it is installed from an archive in the project and not from the npm registry"
 	case hasAnyPrefix(resolution, "file:", "link:", "portal:", "workspace:"):
 		p.firstParty = true
 	case strings.Contains(resolution, "://"), hasAnyPrefix(resolution, "git", "github:", "bitbucket:", "gist:"):
@@ -106,6 +108,15 @@ func placeNpm(p *pkg, resolution string) {
 func hasAnyPrefix(s string, prefixes ...string) bool {
 	for _, p := range prefixes {
 		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasAnySuffix(s string, suffixes ...string) bool {
+	for _, x := range suffixes {
+		if strings.HasSuffix(s, x) {
 			return true
 		}
 	}

@@ -136,7 +136,7 @@ func parsePnpmLock(f *lockfile) (inventory, error) {
 		case p.Resolution.Type == "git" || p.Resolution.Repo != "" || strings.Contains(version, "://") || strings.Contains(version, ":"):
 			if p.Version == "" {
 				placeNpm(&entry, version)
-				entry.unmatched = "it is not installed from the npm registry"
+				entry.unmatched = cmp.Or(entry.unmatched, "it is not installed from the npm registry")
 			}
 		}
 		inv.add(entry)

@@ -160,3 +160,6 @@ func TestContract(t *testing.T) {
 		scannertest.Fixture{Name: "broken", Files: map[string]string{"Cargo.lock": "[[package]\n"}, Fails: "Cargo.lock"})
 	scannertest.Accept(t, func() *gatehouse.Scanner { return newScanner(t, testDB()) }, fixtures...)
 }
+
+// The database of the program is one that the scanner can use.
+var _ sca.Database = (*vulndb.DB)(nil)

@@ -215,6 +215,8 @@ func pythonName(s string) string {
 	return strings.ToLower(pythonSeparators.ReplaceAllString(strings.TrimSpace(s), "-"))
 }
 
+// parsePoetryLock reads poetry.lock, and pdm.lock, which differs in that
+// dependencies are requirements and the main group is called default.
 func parsePoetryLock(f *lockfile) (inventory, error) {
 	var inv inventory
 	packages, lines, err := readTOMLLock(f.data, &inv)
@@ -238,11 +240,14 @@ func parsePoetryLock(f *lockfile) (inventory, error) {
 			continue
 		}
 		entry := pkg{eco: pypi, name: p.Name, version: p.Version, line: lines[i], direct: direct[pythonName(p.Name)],
-			dev: p.Category == "dev" || len(p.Groups) > 0 && !slices.Contains(p.Groups, "main")}
+			dev: p.Category == "dev" || len(p.Groups) > 0 && !slices.Contains(p.Groups, "main") && !slices.Contains(p.Groups, "default")}
 		if deps, ok := p.Dependencies.(map[string]any); ok {
 			for name := range deps {
 				entry.dependsOn = append(entry.dependsOn, ids[pythonName(name)]...)
 			}
+		}
+		for _, d := range stringList(p.Dependencies) {
+			entry.dependsOn = append(entry.dependsOn, ids[pythonName(splitRequirement(d).name)]...)
 		}
 		if source, ok := p.Source.(map[string]any); ok {
 			switch source["type"] {
