@@ -59,7 +59,7 @@ func (m *matcher) finding(p *pkg, group []advisory, g *graph) (gatehouse.Finding
 		if f.Title != "" {
 			f.Message += fmt.Sprintf(" (%s)", f.Title)
 		}
-		f.Message += fixedIn(fixed, next)
+		f.Message += fixedIn(p, fixed, next)
 		f.Fix = fixFor(p, next, through)
 	}
 	if f.Title == "" {
@@ -86,14 +86,23 @@ func title(d vulndb.Detail) string {
 	return t
 }
 
-func fixedIn(fixed []string, next string) string {
+func fixedIn(p *pkg, fixed []string, next string) string {
 	switch {
 	case next != "":
-		return "; fixed in " + next
+		return "; fixed in " + p.written(next)
 	case len(fixed) > 0:
-		return "; fixed in " + fixed[len(fixed)-1]
+		return "; fixed in " + p.written(fixed[len(fixed)-1])
 	}
 	return "; there is no fixed version"
+}
+
+// written is a version as the files of the ecosystem write it: advisories for
+// Go leave out the "v" that go get wants.
+func (p *pkg) written(version string) string {
+	if p.eco == golang && p.name != "stdlib" && !strings.HasPrefix(version, "v") {
+		return "v" + version
+	}
+	return version
 }
 
 func fixFor(p *pkg, next string, through []*pkg) string {
@@ -103,7 +112,7 @@ func fixFor(p *pkg, next string, through []*pkg) string {
 	if p.eco == golang && p.name == "stdlib" {
 		return fmt.Sprintf("set the go or toolchain line of go.mod to %s or later", strings.TrimPrefix(next, "v"))
 	}
-	return fmt.Sprintf("upgrade %s to %s or later%s", p.name, next, broughtIn(through))
+	return fmt.Sprintf("upgrade %s to %s or later%s", p.name, p.written(next), broughtIn(through))
 }
 
 // mostNamed is how many direct dependencies a fix names.
