@@ -6,7 +6,6 @@ package scanners
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -75,14 +74,15 @@ func newSCA(o Options, s *Set) (*gatehouse.Scanner, error) {
 	db, err := vulndb.Open(o.DatabaseDir)
 	if err != nil {
 		why := err.Error()
-		if errors.Is(err, fs.ErrNotExist) {
-			why = fmt.Sprintf("there is no vulnerability database in %q; run `gatehouse db import --osv DIR` or `gatehouse db pull REF`", o.DatabaseDir)
+		if errors.Is(err, vulndb.ErrNotFound) {
+			why = fmt.Sprintf("there is no vulnerability database; run `gatehouse db import --osv DIR` or `gatehouse db pull REF` (looked in %s)", o.DatabaseDir)
 		}
 		return sca.New(nil, why)
 	}
 	sc, err := sca.New(db, "")
 	if err != nil {
-		return sca.New(nil, errors.Join(err, db.Close()).Error())
+		db.Close()
+		return sca.New(nil, err.Error())
 	}
 	s.close = append(s.close, db.Close)
 	s.Databases[sca.Name] = db.Info()
