@@ -158,8 +158,8 @@ func junitPolicies(v *view) []*junitSuite {
 	return suites
 }
 
-// junitScanners has a suite for each scanner with a case for its coverage. For a
-// scan without verdict, each rule with findings is a case that fails.
+// junitScanners has a suite for each scanner with a case for its coverage. A
+// scan without verdict has the findings as well.
 func junitScanners(v *view) []*junitSuite {
 	var suites []*junitSuite
 	suite := func(name string) *junitSuite {
@@ -218,19 +218,35 @@ func junitScanners(v *view) []*junitSuite {
 	if v.verdict != nil {
 		return suites
 	}
-	at := map[string]int{}
+	return append(suites, junitFindings(v)...)
+}
+
+// junitFindings has a suite for each scanner with a case for each of its rules
+// that has findings.
+func junitFindings(v *view) []*junitSuite {
+	var suites []*junitSuite
+	type place struct{ scanner, rule string }
+	var order []place
+	lines := map[place][]string{}
+	titles := map[place]string{}
 	for i := range v.others {
 		is := &v.others[i]
-		s := suite("scanner " + is.finding.Scanner)
-		key := s.Name + "\x00" + is.rule
-		j, ok := at[key]
-		if !ok {
-			j = len(s.Cases)
-			at[key] = j
-			s.Cases = append(s.Cases, junitCase{Name: xmlText(is.rule), Classname: xmlText("gatehouse." + is.finding.Scanner),
-				Failure: &junitProblem{Message: xmlText(is.title), Type: "finding"}})
+		p := place{is.finding.Scanner, is.rule}
+		if lines[p] == nil {
+			order = append(order, p)
+			titles[p] = is.title
 		}
-		s.Cases[j].Failure.Text += xmlText(fmt.Sprintf("%s %s: %s", is.severity, is.location, is.message)) + "\n"
+		lines[p] = append(lines[p], fmt.Sprintf("%s %s: %s", is.severity, is.location, is.message))
+	}
+	slices.SortStableFunc(order, func(a, b place) int { return strings.Compare(a.scanner, b.scanner) })
+	for _, p := range order {
+		name := xmlText("findings of " + p.scanner)
+		if len(suites) == 0 || suites[len(suites)-1].Name != name {
+			suites = append(suites, &junitSuite{Name: name})
+		}
+		s := suites[len(suites)-1]
+		s.Cases = append(s.Cases, junitCase{Name: xmlText(p.rule), Classname: xmlText("gatehouse." + p.scanner),
+			Failure: &junitProblem{Message: xmlText(titles[p]), Type: "finding", Text: xmlText(strings.Join(lines[p], "\n"))}})
 	}
 	return suites
 }

@@ -133,9 +133,11 @@ func group(all []issue, key func(*issue) string, build func([]issue) entry) []en
 	for _, k := range keys {
 		e := build(groups[k])
 		e.issues = groups[k]
+		seen := map[gatehouse.Location]bool{}
 		for _, is := range groups[k] {
 			e.severity = max(e.severity, is.severity)
-			if is.location.Path != "" && !slices.Contains(e.places, is.location) {
+			if is.location.Path != "" && !seen[is.location] {
+				seen[is.location] = true
 				e.places = append(e.places, is.location)
 			}
 		}
@@ -204,9 +206,11 @@ func packageText(all []issue) string {
 // advisoriesText is such as "fixes 5 (2 critical, 3 high): CVE-1, CVE-2".
 func advisoriesText(verb string, all []issue) string {
 	var ids []string
+	seen := map[string]bool{}
 	counts := map[gatehouse.Severity]int{}
 	for _, is := range all {
-		if !slices.Contains(ids, is.rule) {
+		if !seen[is.rule] {
+			seen[is.rule] = true
 			ids = append(ids, is.rule)
 			counts[is.severity]++
 		}

@@ -10,6 +10,9 @@ import (
 
 // rule returns the index of the rule of the issue, and adds it if it is new.
 func (b *sarifBuilder) rule(is *issue) int {
+	if i, ok := b.index[ruleKey(string(is.kind()), is.rule)]; ok {
+		return i
+	}
 	tags := []string{"security", string(is.kind())}
 	r := sarifRule{
 		ID:                   is.rule,
@@ -86,10 +89,12 @@ func (b *sarifBuilder) gapRule(c gatehouse.GapCode) int {
 	})
 }
 
+func ruleKey(kind, id string) string { return kind + "\x00" + id }
+
 // add returns the index of r. Rules of different kinds may have the same id; the
 // id of the second one gets its kind as a prefix, because ids are unique.
 func (b *sarifBuilder) add(kind string, r sarifRule) int {
-	key := kind + "\x00" + r.ID
+	key := ruleKey(kind, r.ID)
 	if i, ok := b.index[key]; ok {
 		return i
 	}

@@ -3,7 +3,6 @@ package render
 import (
 	"bufio"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -234,21 +233,28 @@ func (t *text) fit(n int) int {
 // entries lists entries, those of configuration below their file.
 func (t *text) entries(all []entry) {
 	shown := all[:t.fit(len(all))]
-	for i := 0; i < len(shown); i++ {
+	byFile := map[string][]*entry{}
+	for i := range shown {
+		if isConfig(&shown[i]) {
+			path := shown[i].issues[0].location.Path
+			byFile[path] = append(byFile[path], &shown[i])
+		}
+	}
+	for i := range shown {
 		if !isConfig(&shown[i]) {
 			t.entry(&shown[i], t.places(&shown[i]))
 			continue
 		}
+		// All entries of a file are listed with the first one.
 		path := shown[i].issues[0].location.Path
-		if slices.ContainsFunc(shown[:i], func(e entry) bool { return e.issues[0].location.Path == path }) {
-			continue // was listed with the first entry of its file
+		if byFile[path] == nil {
+			continue
 		}
 		t.line("    " + clean(firstOf(path, "(no file)")))
-		for j := i; j < len(shown); j++ {
-			if shown[j].issues[0].location.Path == path {
-				t.entry(&shown[j], linesText(shown[j].places, t.in.Verbose))
-			}
+		for _, e := range byFile[path] {
+			t.entry(e, linesText(e.places, t.in.Verbose))
 		}
+		delete(byFile, path)
 	}
 	t.more(len(all) - len(shown))
 }
@@ -265,9 +271,11 @@ func (t *text) places(e *entry) string {
 // linesText is such as "line 3" or "lines 3, 9".
 func linesText(places []gatehouse.Location, all bool) string {
 	var lines []string
+	last := 0 // places are sorted
 	for _, p := range places {
-		if s := fmt.Sprint(p.Line); p.Line > 0 && !slices.Contains(lines, s) {
-			lines = append(lines, s)
+		if p.Line > last {
+			lines = append(lines, fmt.Sprint(p.Line))
+			last = p.Line
 		}
 	}
 	switch {
