@@ -116,8 +116,9 @@ type PackageAdvisory struct {
 func (db *DB) All(ecosystem string) iter.Seq2[PackageAdvisory, error] {
 	return func(yield func(PackageAdvisory, error) bool) {
 		for _, sb := range db.buckets[ecosystem] {
-			err := sb.bucket.ForEach(func(pe boltfile.Entry) error {
-				pkg, err := sb.bucket.Open(pe)
+			bucket := sb.bucket.Bounded()
+			err := bucket.ForEach(func(pe boltfile.Entry) error {
+				pkg, err := bucket.Open(pe)
 				if err != nil {
 					return err
 				}

@@ -158,7 +158,8 @@ func (db *DB) readBuckets() error {
 	}
 	db.buckets = map[string][]sourceBucket{}
 	empty := true
-	err = root.ForEach(func(e boltfile.Entry) error {
+	walk := root.Bounded()
+	err = walk.ForEach(func(e boltfile.Entry) error {
 		name := string(e.Key)
 		if !e.IsBucket || name == bucketDetails || name == bucketDataSource {
 			return nil
@@ -168,7 +169,11 @@ func (db *DB) readBuckets() error {
 			return err
 		}
 		if empty {
-			if empty, err = isEmpty(b); err != nil {
+			content, err := walk.Open(e)
+			if err != nil {
+				return err
+			}
+			if empty, err = isEmpty(content); err != nil {
 				return err
 			}
 		}
@@ -198,6 +203,13 @@ func (db *DB) readBuckets() error {
 	}
 	if empty {
 		return ErrEmpty
+	}
+	if db.manifest != nil {
+		for ecosystem, n := range db.manifest.Ecosystems {
+			if n > 0 && db.buckets[ecosystem] == nil {
+				return fmt.Errorf("%w: %s says that there are %d advisories for %q, and there are none", ErrCorrupt, ManifestName, n, ecosystem)
+			}
+		}
 	}
 	return nil
 }
@@ -312,6 +324,7 @@ func (db *DB) countSources() ([]ManifestSource, error) {
 
 func countAdvisories(b boltfile.Bucket) (int, error) {
 	n := 0
+	b = b.Bounded()
 	err := b.ForEach(func(e boltfile.Entry) error {
 		pkg, err := b.Open(e)
 		if err != nil {

@@ -78,7 +78,7 @@ func (db *DB) verify() error {
 			return fmt.Errorf("%w: the digest is %s, %s says %s", ErrCorrupt, got, ManifestName, m.Digest)
 		}
 	}
-	root := db.file.Root()
+	root := db.file.Root().Bounded()
 	err := root.ForEach(func(e boltfile.Entry) error {
 		if !e.IsBucket {
 			return nil

@@ -289,10 +289,27 @@ type Bucket struct {
 	f      *File
 	root   uint64
 	inline *page
+	budget *int64 // nil: each walk has its own
 }
 
 // Root returns the bucket that holds the named buckets.
 func (f *File) Root() Bucket { return Bucket{f: f, root: f.root} }
+
+// Bounded returns the bucket such that all walks through it and the buckets
+// opened from it together read no more than a few times the size of the file.
+// In a good file each page belongs to one bucket; in a bad one, thousands of
+// buckets may share a page that holds thousands of them.
+func (b Bucket) Bounded() Bucket {
+	b.budget = b.f.newBudget()
+	return b
+}
+
+// newBudget bounds a walk in bytes. Buckets within buckets are counted once
+// for each level, and there are at most four levels in the files read here.
+func (f *File) newBudget() *int64 {
+	n := 8*f.size + 1<<20
+	return &n
+}
 
 // Open returns the bucket that is the value of e.
 func (b Bucket) Open(e Entry) (Bucket, error) {
@@ -302,7 +319,7 @@ func (b Bucket) Open(e Entry) (Bucket, error) {
 	if len(e.Value) < bucketHeaderBytes {
 		return Bucket{}, corrupt("the header of bucket %q is cut short", e.Key)
 	}
-	child := Bucket{f: b.f, root: binary.LittleEndian.Uint64(e.Value)}
+	child := Bucket{f: b.f, root: binary.LittleEndian.Uint64(e.Value), budget: b.budget}
 	if child.root == 0 { // the only page follows the header
 		p, err := parsePage(e.Value[bucketHeaderBytes:], 0)
 		if err != nil {
@@ -392,10 +409,13 @@ func (b Bucket) rootPage() (page, error) {
 }
 
 // ForEach calls fn for all entries in the order of their keys, until fn
-// returns an error. Keys out of order are an error, as is a page that is
-// reached twice.
+// returns an error. Keys out of order are an error, as is a walk without end;
+// see [Bucket.Bounded].
 func (b Bucket) ForEach(fn func(Entry) error) error {
-	w := walk{f: b.f, fn: fn, left: b.f.pages()}
+	w := walk{f: b.f, fn: fn, budget: b.budget}
+	if w.budget == nil {
+		w.budget = b.f.newBudget()
+	}
 	p, err := b.rootPage()
 	if err != nil {
 		return err
@@ -404,18 +424,27 @@ func (b Bucket) ForEach(fn func(Entry) error) error {
 }
 
 type walk struct {
-	f  *File
-	fn func(Entry) error
-	// left is how many pages may still be visited: a tree visits each page of
-	// the file at most once.
-	left int64
-	last []byte
-	any  bool
+	f      *File
+	fn     func(Entry) error
+	budget *int64
+	last   []byte
+	any    bool
+}
+
+// spend fails if more was read than a tree can hold.
+func (w *walk) spend(bytes int) error {
+	if *w.budget -= int64(bytes); *w.budget < 0 {
+		return corrupt("its pages are reached again and again")
+	}
+	return nil
 }
 
 func (w *walk) page(p page, depth int) error {
 	if depth > maxDepth {
 		return corrupt("a tree is more than %d pages high", maxDepth)
+	}
+	if err := w.spend(len(p.data)); err != nil {
+		return err
 	}
 	for i := range p.count {
 		if !p.leaf {
@@ -427,9 +456,6 @@ func (w *walk) page(p page, depth int) error {
 			if err != nil {
 				return err
 			}
-			if w.left -= int64(len(child.data)) / w.f.pageBytes; w.left < 0 {
-				return corrupt("a page is reached twice")
-			}
 			if err := w.page(child, depth+1); err != nil {
 				return err
 			}
@@ -437,6 +463,9 @@ func (w *walk) page(p page, depth int) error {
 		}
 		e, err := p.element(i)
 		if err != nil {
+			return err
+		}
+		if err := w.spend(elementBytes + len(e.Key) + len(e.Value)); err != nil {
 			return err
 		}
 		if w.any && bytes.Compare(w.last, e.Key) >= 0 {

@@ -307,7 +307,7 @@ func exercise(data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = read(f.Root())
+	_, err = read(f.Root().Bounded())
 	_, _, getErr := f.Root().Bucket("many small buckets")
 	return errors.Join(err, getErr)
 }
@@ -345,6 +345,56 @@ func TestLoop(t *testing.T) {
 	}
 	if loops == 0 {
 		t.Fatal("there is no branch page")
+	}
+}
+
+// TestSharedPages gives thousands of buckets the same pages.
+func TestSharedPages(t *testing.T) {
+	many := tree{}
+	for i := range 2000 {
+		many[fmt.Sprintf("bucket-%d", i)] = tree{"k": bytes.Repeat([]byte("v"), 3000)}
+	}
+	many["a"] = tree{}
+	for i := range 2000 {
+		many["a"].(tree)[fmt.Sprintf("%d", i)] = []byte(strings.Repeat("v", 100))
+	}
+	path := filepath.Join(t.TempDir(), "db")
+	write(t, path, tree{"deep": many})
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The bucket "a" is the first; point all others to its root.
+	f, err := boltfile.New(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deep, _, err := f.Root().Bucket("deep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var root []byte
+	changed := 0
+	err = deep.ForEach(func(e boltfile.Entry) error {
+		if root == nil {
+			root = e.Value[:8]
+			return nil
+		}
+		// The keys are unique, and the value follows the key.
+		if i := bytes.Index(data, e.Key); i >= 0 {
+			at := i + len(e.Key)
+			for ; !bytes.Equal(data[at:at+16], e.Value); at++ {
+			}
+			copy(data[at:], root)
+			changed++
+		}
+		return nil
+	})
+	if err != nil || changed != 2000 {
+		t.Fatal(changed, err)
+	}
+	if err := exercise(data); !errors.Is(err, boltfile.ErrCorrupt) {
+		t.Errorf("got %v", err)
 	}
 }
 

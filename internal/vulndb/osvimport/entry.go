@@ -178,7 +178,7 @@ func (p *parsed) affected(a *osvAffected, parsers map[string]parser) {
 		p.gitOnly++
 		return
 	case !ok:
-		p.unknownEcosystems = append(p.unknownEcosystems, a.Package.Ecosystem)
+		p.unknownEcosystems = append(p.unknownEcosystems, unknownName(a.Package.Ecosystem))
 		return
 	case strings.TrimSpace(a.Package.Name) == "" || strings.ContainsAny(a.Package.Name, "\x00\r\n") || len(a.Package.Name) > 4096:
 		p.problems = append(p.problems, problem{a.Package.Name, fmt.Sprintf("%.80q is no package name", a.Package.Name)})
@@ -214,6 +214,17 @@ func (p *parsed) affected(a *osvAffected, parsers map[string]parser) {
 		}
 	}
 	p.advisories = append(p.advisories, advisory{ecosystem: ecosystem, pkg: name, vulnerable: vulnerable})
+}
+
+// unknownName is what an unknown ecosystem is counted under: its name without
+// the release, in plain text of bounded length.
+func unknownName(name string) string {
+	base, _, _ := strings.Cut(name, ":")
+	base = strings.TrimFunc(strings.ToValidUTF8(base, ""), func(r rune) bool { return r < ' ' })
+	if base == "" || len(base) > 64 || strings.ContainsFunc(base, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return "other"
+	}
+	return base
 }
 
 var errGitOnly = errors.New("it has only commits")

@@ -322,9 +322,6 @@ func (im *importer) entry(f file, p *parsed) error {
 	res.CommitsOnly += p.gitOnly
 	res.UnusableVersions += p.unusableVersions
 	for _, e := range p.unknownEcosystems {
-		if e == "" {
-			e = "none"
-		}
 		res.UnknownEcosystems[e]++
 	}
 	for _, problem := range p.problems {
