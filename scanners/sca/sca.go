@@ -8,6 +8,13 @@
 //
 // It reads nothing but the bytes it is given: no network, no environment, no
 // package caches of the machine.
+//
+// # Logging
+//
+// Importing this package links github.com/aquasecurity/trivy/pkg/log, which
+// makes a handler the default of log/slog that keeps all records and is not
+// safe for concurrent use. A program must call [log/slog.SetDefault] with a
+// handler of its own before it scans.
 package sca
 
 import (
