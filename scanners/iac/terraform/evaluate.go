@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/aquasecurity/trivy/pkg/iac/terraform"
 	tfcontext "github.com/aquasecurity/trivy/pkg/iac/terraform/context"
@@ -71,10 +72,16 @@ func (e *evaluation) root(dir string) terraform.Modules {
 func (e *evaluation) newModule(m *module) *module {
 	e.seen[m.dir] = true
 	m.children = map[string]*module{}
-	m.ctx = tfcontext.NewContext(&hcl.EvalContext{Functions: withFiles(e.pure, e.fsys, m.dir)}, nil)
+	// Terraform runs in the directory of the root module, and paths are relative
+	// to it.
+	m.ctx = tfcontext.NewContext(&hcl.EvalContext{Functions: withFiles(e.pure, e.fsys, m.root)}, nil)
 	m.ctx.Set(cty.StringVal("default"), "terraform", "workspace")
-	m.ctx.Set(cty.StringVal(m.root), "path", "root")
-	m.ctx.Set(cty.StringVal(m.dir), "path", "module")
+	own, err := filepath.Rel(m.root, m.dir)
+	if err != nil {
+		own = m.dir
+	}
+	m.ctx.Set(cty.StringVal("."), "path", "root")
+	m.ctx.Set(cty.StringVal(filepath.ToSlash(own)), "path", "module")
 	m.ctx.Set(cty.StringVal("."), "path", "cwd")
 	for _, b := range e.tree.blocks[m.dir] {
 		block := terraform.NewBlock(b, m.ctx, m.call, nil, "", nil)

@@ -1,0 +1,325 @@
+package terraform
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
+)
+
+// evaluate returns the resources by root directory and address with the value
+// of their attribute "v", and the problems.
+func evaluate(t *testing.T, files map[string]string) (map[string]string, []Problem) {
+	t.Helper()
+	contents := map[string][]byte{}
+	for name, text := range files {
+		contents[name] = []byte(text)
+	}
+	got := map[string]string{}
+	problems, err := Evaluate(t.Context(), contents, func(c *Configuration) error {
+		for _, b := range c.Modules.GetBlocks() {
+			if b.Type() != "resource" {
+				continue
+			}
+			v := "-"
+			if attr := b.GetAttribute("v"); attr != nil {
+				v = show(attr.Value())
+			}
+			for _, sub := range b.GetBlocks("sub") {
+				v += "+" + show(sub.GetAttribute("w").Value())
+			}
+			got[c.Dir+" "+b.FullName()] = v
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got, problems
+}
+
+func show(v cty.Value) string {
+	switch {
+	case v == cty.NilVal || !v.IsKnown():
+		return "unknown"
+	case v.IsNull():
+		return "null"
+	case v.Type() == cty.String:
+		return v.AsString()
+	}
+	return fmt.Sprintf("%#v", v)
+}
+
+func TestEvaluate(t *testing.T) {
+	tests := []struct {
+		name  string
+		files map[string]string
+		want  map[string]string
+		codes []gatehouse.GapCode
+	}{
+		{
+			"variables and locals",
+			map[string]string{
+				"main.tf": `
+variable "a" { default = "x" }
+variable "b" {}
+locals {
+  c = "${local.d}!"
+  d = upper(var.a)
+}
+resource "r" "known" { v = local.c }
+resource "r" "unknown" { v = var.b }
+`,
+			},
+			map[string]string{". r.known": "X!", ". r.unknown": "unknown"}, nil,
+		},
+		{
+			"values from files that Terraform reads by itself, in order",
+			map[string]string{
+				"main.tf":                "variable \"a\" {}\nvariable \"b\" {}\nresource \"r\" \"x\" { v = \"${var.a}${var.b}\" }\n",
+				"terraform.tfvars":       `a = "1"`,
+				"z.auto.tfvars":          `a = "2"`,
+				"terraform.tfvars.json":  `{"b": "3"}`,
+				"prod.tfvars":            `a = "not read"`,
+				"other/terraform.tfvars": `a = "elsewhere"`,
+			},
+			map[string]string{". r.x": "23"}, nil,
+		},
+		{
+			"count and for_each",
+			map[string]string{"main.tf": `
+variable "unknown" {}
+resource "r" "two" {
+  count = 2
+  v     = "n${count.index}"
+}
+resource "r" "none" { count = 0 }
+resource "r" "perhaps" { count = var.unknown ? 1 : 0 }
+resource "r" "each" {
+  for_each = { k = "a", l = "b" }
+  v        = "${each.key}${each.value}"
+}
+resource "r" "eachunknown" {
+  for_each = var.unknown
+  v        = each.value
+}
+resource "r" "second" { v = r.two[1].v }
+resource "r" "keyed" { v = r.each["l"].v }
+resource "r" "splat" { v = join(",", r.two[*].v) }
+`},
+			map[string]string{
+				". r.two[0]": "n0", ". r.two[1]": "n1", ". r.perhaps": "-", `. r.each["k"]`: "ka", `. r.each["l"]`: "lb",
+				". r.eachunknown": "unknown", ". r.second": "n1", ". r.keyed": "lb", ". r.splat": "n0,n1",
+			}, nil,
+		},
+		{
+			"dynamic blocks",
+			map[string]string{"main.tf": `
+locals { list = ["a", "b"] }
+resource "r" "x" {
+  dynamic "sub" {
+    for_each = local.list
+    content { w = sub.value }
+  }
+}
+`},
+			map[string]string{". r.x": "-+a+b"}, nil,
+		},
+		{
+			"modules with outputs that feed other modules",
+			map[string]string{
+				"main.tf": `
+module "second" {
+  source = "./m"
+  in     = module.first.out
+}
+module "first" {
+  source = "./m"
+  in     = "x"
+}
+resource "r" "top" { v = module.second.out }
+`,
+				"m/main.tf": "variable \"in\" {}\nresource \"r\" \"inner\" { v = var.in }\noutput \"out\" { value = \"${var.in}x\" }\n",
+			},
+			map[string]string{". r.top": "xxx", ". module.first.r.inner": "x", ". module.second.r.inner": "xx"}, nil,
+		},
+		{
+			"a module for each, by a local value that a module gives",
+			map[string]string{
+				"main.tf":      "module \"names\" { source = \"./names\" }\nmodule \"each\" {\n  source = \"./m\"\n  for_each = module.names.out\n  in = each.value\n}\n",
+				"names/a.tf":   `output "out" { value = { a = "1", b = "2" } }`,
+				"m/main.tf":    `resource "r" "x" { v = var.in }`,
+				"m/vars.tf":    `variable "in" {}`,
+				"m/other.json": `{}`,
+			},
+			map[string]string{`. module.each["a"].r.x`: "1", `. module.each["b"].r.x`: "2"}, nil,
+		},
+		{
+			"files",
+			map[string]string{
+				"m/main.tf":  "resource \"r\" \"f\" { v = trimspace(file(\"${path.module}/a.txt\")) }\nresource \"r\" \"t\" { v = templatefile(\"t.tftpl\", { x = \"y\" }) }\nresource \"r\" \"gone\" { v = file(\"/etc/hostname\") }\n",
+				"m/a.txt":    "text\n",
+				"m/t.tftpl":  "<${x}>",
+				"etc/passwd": "no",
+			},
+			map[string]string{"m r.f": "text", "m r.t": "<y>", "m r.gone": "unknown"}, nil,
+		},
+		{
+			"JSON syntax",
+			map[string]string{"main.tf.json": `{"locals": {"a": "b"}, "resource": {"r": {"x": {"v": "${local.a}c"}}}}`},
+			map[string]string{". r.x": "bc"}, nil,
+		},
+		{
+			"a file that does not parse leaves the others",
+			map[string]string{"bad.tf": "resource \"r\" {", "good.tf": `resource "r" "x" { v = "1" }`, "binary.tf": "\x00\xff", "utf8.tf": "# \xff\n"},
+			map[string]string{". r.x": "1"}, []gatehouse.GapCode{gatehouse.GapParse, gatehouse.GapParse, gatehouse.GapParse},
+		},
+		{
+			"a block that is not known leaves the others of its file",
+			map[string]string{"main.tf": "frobnicate \"x\" {}\nresource \"r\" \"x\" { v = \"1\" }\n"},
+			map[string]string{". r.x": "1"}, []gatehouse.GapCode{gatehouse.GapParse},
+		},
+		{
+			"modules that are not there",
+			map[string]string{"main.tf": `
+module "remote" { source = "hashicorp/consul/aws" }
+module "gone" { source = "./gone" }
+module "none" {}
+resource "r" "x" { v = module.remote.id }
+`},
+			map[string]string{". r.x": "unknown"},
+			[]gatehouse.GapCode{gatehouse.GapUnresolved, gatehouse.GapUnresolved, gatehouse.GapUnresolved},
+		},
+		{
+			"modules that terraform init fetched",
+			map[string]string{
+				"app/main.tf":                         `module "remote" { source = "hashicorp/consul/aws" }`,
+				"app/.terraform/modules/modules.json": `{"Modules": [{"Key": "", "Dir": "."}, {"Key": "remote", "Dir": ".terraform/modules/remote"}]}`,
+				"app/.terraform/modules/remote/a.tf":  `resource "r" "x" { v = "1" }`,
+			},
+			map[string]string{"app module.remote.r.x": "1"}, nil,
+		},
+		{
+			"modules that call each other",
+			map[string]string{
+				"a/main.tf": "module \"b\" { source = \"../b\" }\nresource \"r\" \"x\" {}\n",
+				"b/main.tf": "module \"a\" { source = \"../a\" }\nresource \"r\" \"x\" {}\n",
+			},
+			map[string]string{"a r.x": "-", "a module.b.r.x": "-"}, []gatehouse.GapCode{gatehouse.GapUnresolved},
+		},
+		{
+			"a module that is never called is looked at by itself",
+			map[string]string{
+				"main.tf":   "module \"m\" {\n  source = \"./m\"\n  count = 0\n}\n",
+				"m/main.tf": `resource "r" "x" { v = "1" }`,
+			},
+			map[string]string{"m r.x": "1"}, nil,
+		},
+		{
+			"values that double themselves",
+			map[string]string{"main.tf": doubling(64) + "resource \"r\" \"x\" { v = local.a0 }\n"},
+			map[string]string{". r.x": "xxxxxxxx"}, []gatehouse.GapCode{gatehouse.GapTooLarge},
+		},
+		{
+			"too many instances",
+			map[string]string{"main.tf": "resource \"r\" \"x\" { count = 1000000000 }\n"},
+			map[string]string{". r.x": "-"}, []gatehouse.GapCode{gatehouse.GapTooLarge},
+		},
+		{
+			"deep nesting",
+			map[string]string{"main.tf": "locals { a = " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + " }", "json.tf.json": strings.Repeat("[", 100_000)},
+			map[string]string{}, []gatehouse.GapCode{gatehouse.GapTooLarge, gatehouse.GapTooLarge},
+		},
+		{
+			"functions that could fill the memory",
+			map[string]string{"main.tf": `
+resource "r" "a" { v = format("%999999999d", 1) }
+resource "r" "b" { v = indent(999999999, "a\nb") }
+resource "r" "c" { v = length(setproduct(range(1000), range(1000), range(1000))) }
+resource "r" "d" { v = uuid() }
+resource "r" "e" { v = timestamp() }
+resource "r" "f" { v = bcrypt("x", 31) }
+`},
+			map[string]string{". r.a": "unknown", ". r.b": "unknown", ". r.c": "unknown", ". r.d": "unknown", ". r.e": "unknown", ". r.f": "unknown"}, nil,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, problems := evaluate(t, tt.files)
+			for k, v := range tt.want {
+				if got[k] != v {
+					t.Errorf("%s: got %q, want %q", k, got[k], v)
+				}
+			}
+			for k := range got {
+				if _, ok := tt.want[k]; !ok {
+					t.Errorf("%s is not expected", k)
+				}
+			}
+			var codes []gatehouse.GapCode
+			for _, p := range problems {
+				codes = append(codes, p.Code)
+			}
+			if codes = slices.Compact(codes); !slices.Equal(codes, slices.Compact(slices.Clone(tt.codes))) {
+				t.Errorf("got problems %v, want %v", problems, tt.codes)
+			}
+		})
+	}
+}
+
+func doubling(n int) string {
+	var b strings.Builder
+	b.WriteString("locals {\n  a0 = \"xxxxxxxx\"\n")
+	for i := 1; i < n; i++ {
+		fmt.Fprintf(&b, "  a%d = \"${local.a%d}${local.a%d}\"\n", i, i-1, i-1)
+	}
+	return b.String() + "}\n"
+}
+
+// Each of many modules is evaluated.
+func TestManyModules(t *testing.T) {
+	const n = 100
+	files := map[string]string{"m/main.tf": "variable \"in\" {}\nresource \"r\" \"x\" { v = var.in }\n"}
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "module \"m%d\" {\n  source = \"./m\"\n  in = \"%d\"\n}\n", i, i)
+	}
+	files["main.tf"] = b.String()
+	got, problems := evaluate(t, files)
+	for i := range n {
+		if v := got[fmt.Sprintf(". module.m%d.r.x", i)]; v != fmt.Sprint(i) {
+			t.Errorf("module %d: got %q", i, v)
+		}
+	}
+	if len(problems) > 0 {
+		t.Error(problems)
+	}
+}
+
+// Modules that each call the next one twice are bounded.
+func TestExponentialModules(t *testing.T) {
+	files := map[string]string{}
+	for i := range 20 {
+		files[fmt.Sprintf("m%d/main.tf", i)] = fmt.Sprintf("module \"a\" { source = \"../m%d\" }\nmodule \"b\" { source = \"../m%d\" }\n", i+1, i+1)
+	}
+	files["m20/main.tf"] = `resource "r" "x" {}`
+	_, problems := evaluate(t, files)
+	if !slices.ContainsFunc(problems, func(p Problem) bool { return p.Code == gatehouse.GapTooLarge }) {
+		t.Errorf("more than %d modules are no problem: %v", limits.MaxTerraformModules, problems)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := Evaluate(ctx, map[string][]byte{"main.tf": []byte(`resource "r" "x" {}`)}, func(*Configuration) error { return nil })
+	if err == nil {
+		t.Error("a cancelled evaluation gave no error")
+	}
+}
