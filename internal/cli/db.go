@@ -116,12 +116,26 @@ func (a *app) printImport(dir string, res *osvimport.Result) error {
 		entries += n
 	}
 	w := a.stdout
-	_, err := fmt.Fprintf(w, "imported %d advisories for %d packages and versions into %s\n", entries, res.Manifest.Advisories, dir)
+	_, err := fmt.Fprintf(w, "imported %s for %s into %s\n", plural(entries, "advisory", "advisories"), plural(len(res.Manifest.Ecosystems), "ecosystem", "ecosystems"), dir)
 	for _, name := range slices.Sorted(maps.Keys(res.Entries)) {
 		_, err = fmt.Fprintf(w, "  %6d  %s\n", res.Entries[name], name)
 	}
-	_, err = fmt.Fprintf(w, "not imported: %d rejected, %d withdrawn, %d duplicates, %d files that are no advisories\n%s\n",
-		res.RejectedCount, res.Withdrawn, res.Duplicates, res.Ignored, res.Manifest.Digest)
+	var left []string
+	for _, l := range []struct {
+		n         int
+		one, many string
+	}{{res.RejectedCount, "rejected", "rejected"}, {res.Withdrawn, "withdrawn", "withdrawn"}, {res.Duplicates, "duplicate", "duplicates"},
+		{res.Ignored, "file that is no advisory", "files that are no advisories"}} {
+		if l.n > 0 {
+			left = append(left, plural(l.n, l.one, l.many))
+		}
+	}
+	if len(left) > 0 {
+		_, err = fmt.Fprintf(w, "not imported: %s\n", strings.Join(left, ", "))
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(w, res.Manifest.Digest)
+	}
 	return err
 }
 
@@ -188,6 +202,13 @@ func (a *app) dbStatusCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&verify, "verify", false, "read all of the database and check its digest")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func readStatus(dir string, now time.Time) (vulndb.Status, error) {
