@@ -48,7 +48,7 @@ func (a *app) check(cmd *cobra.Command, f *checkFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	in := render.Input{Report: j.report, Verdict: &j.verdict, Verbose: a.verbose, Elapsed: j.took}
+	in := render.Input{Report: j.report, Verdict: &j.verdict, PathPrefix: j.prefix, Verbose: a.verbose, Elapsed: j.took}
 	if err := a.writeOutputs(j.outputs, in); err != nil {
 		return errors.Join(err, fmt.Errorf("the verdict was %s", j.verdict.Outcome))
 	}
@@ -137,7 +137,7 @@ looked at, whatever was found, 3 if not, and 4 if there was nothing to scan.`,
 			if nothing(scan.report) && !f.allowEmpty {
 				return errNothing(fmt.Sprintf("there is nothing to scan in %q", path))
 			}
-			if err := a.writeOutputs(outs, render.Input{Report: scan.report, Verbose: a.verbose, Elapsed: scan.took}); err != nil {
+			if err := a.writeOutputs(outs, render.Input{Report: scan.report, PathPrefix: scan.prefix, Verbose: a.verbose, Elapsed: scan.took}); err != nil {
 				return err
 			}
 			if len(scan.report.Coverage.Gaps) > 0 {

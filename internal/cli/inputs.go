@@ -193,6 +193,8 @@ func loadWaivers(cfg *config.Config, flag, dir string, now time.Time) ([]gatehou
 type scanned struct {
 	report *gatehouse.Report
 	took   time.Duration
+	// prefix is where the paths of the report start in their repository.
+	prefix string
 }
 
 // scan opens the target and the scanners, and scans.
@@ -236,7 +238,32 @@ func (a *app) scan(ctx context.Context, cfg *config.Config, f *scanFlags, path s
 	if err != nil {
 		return nil, err
 	}
-	return &scanned{report, a.now().Sub(start)}, nil
+	return &scanned{report, a.now().Sub(start), repositoryPrefix(path)}, nil
+}
+
+// repositoryPrefix is the path of the directory that holds or is the target,
+// relative to the root of its git repository; "" if that is the root or there
+// is none. Code hosts want paths that start there.
+func repositoryPrefix(path string) string {
+	dir, err := filepath.Abs(path)
+	if err != nil {
+		return ""
+	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		dir = filepath.Dir(dir)
+	}
+	for root := dir; ; root = filepath.Dir(root) {
+		if _, err := os.Lstat(filepath.Join(root, ".git")); err == nil {
+			rel, err := filepath.Rel(root, dir)
+			if err != nil || rel == "." {
+				return ""
+			}
+			return filepath.ToSlash(rel)
+		}
+		if root == filepath.Dir(root) {
+			return ""
+		}
+	}
 }
 
 // nothing says whether no scanner had anything to do.

@@ -42,8 +42,10 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_CACHE_HOME", env.Getenv("WORK")+"/.cache")
 			env.Setenv("HOME", env.Getenv("WORK")+"/.home")
+			demo, err := filepath.Abs("../../fixtures/demo")
+			env.Setenv("DEMO", demo)
 			env.Setenv("TOKEN", token())
-			return nil
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code":  cmdCode,

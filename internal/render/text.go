@@ -80,11 +80,6 @@ func (t *text) line(s string) { t.lines = append(t.lines, s) }
 // is 0.
 func (t *text) para(indent int, s string, st style, max int) {
 	lines := wrap(clean(s), t.width-indent)
-	for i := range lines {
-		if max > 0 {
-			lines[i] = clip(lines[i], t.width-indent) // one long word
-		}
-	}
 	if max > 0 && len(lines) > max {
 		lines = lines[:max]
 		lines[max-1] = clip(lines[max-1], t.width-indent-2) + " …"
