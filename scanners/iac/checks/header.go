@@ -11,10 +11,10 @@ import (
 
 // header is the metadata of a check, as it stands in the comment.
 type header struct {
-	Title       string   `yaml:"title"`
-	Description string   `yaml:"description"`
-	Related     []any    `yaml:"related_resources"`
-	Custom      struct { //nolint:govet // in the order of the comment
+	Title       string `yaml:"title"`
+	Description string `yaml:"description"`
+	Related     []any  `yaml:"related_resources"`
+	Custom      struct {
 		ID         string   `yaml:"id"`
 		AVDID      string   `yaml:"avd_id"`
 		LongID     string   `yaml:"long_id"`
@@ -27,16 +27,50 @@ type header struct {
 		Action     string   `yaml:"recommended_action"`
 		Actions    string   `yaml:"recommended_actions"`
 		Input      struct {
-			Selector []struct {
-				Type     string `yaml:"type"`
-				Subtypes []struct {
-					Kind     string `yaml:"kind"`
-					Provider string `yaml:"provider"`
-					Service  string `yaml:"service"`
-				} `yaml:"subtypes"`
-			} `yaml:"selector"`
+			Selector []headerSelector `yaml:"selector"`
 		} `yaml:"input"`
 	} `yaml:"custom"`
+}
+
+type headerSelector struct {
+	Type     string          `yaml:"type"`
+	Subtypes []headerSubtype `yaml:"subtypes"`
+}
+
+type headerSubtype struct {
+	Kind     string `yaml:"kind"`
+	Provider string `yaml:"provider"`
+	Service  string `yaml:"service"`
+}
+
+// fill reads the metadata from simple YAML.
+func (h *header) fill(n *node) {
+	h.Title, h.Description = n.get("title").text, n.get("description").text
+	for _, item := range n.get("related_resources").items {
+		if len(item.keys) > 0 {
+			h.Related = append(h.Related, map[string]any{"ref": item.get("ref").text})
+		} else {
+			h.Related = append(h.Related, item.text)
+		}
+	}
+	m, c := &h.Custom, n.get("custom")
+	for key, field := range map[string]*string{
+		"id": &m.ID, "avd_id": &m.AVDID, "long_id": &m.LongID, "short_code": &m.ShortCode, "provider": &m.Provider,
+		"service": &m.Service, "severity": &m.Severity, "recommended_action": &m.Action, "recommended_actions": &m.Actions,
+	} {
+		*field = c.get(key).text
+	}
+	m.Deprecated = c.get("deprecated").text == "true"
+	for _, item := range c.get("aliases").items {
+		m.Aliases = append(m.Aliases, item.text)
+	}
+	for _, item := range c.get("input", "selector").items {
+		sel := headerSelector{Type: item.get("type").text}
+		for _, st := range item.get("subtypes").items {
+			sel.Subtypes = append(sel.Subtypes, headerSubtype{Kind: st.get("kind").text, Provider: st.get("provider").text, Service: st.get("service").text})
+		}
+		m.Input.Selector = append(m.Input.Selector, sel)
+	}
 }
 
 // parseHeader reads the metadata comment and the package clause of a check.
@@ -62,7 +96,9 @@ func parseHeader(file, source string) (c *Check, deprecated bool, err error) {
 		return nil, false, errors.New("there is no package clause after the metadata")
 	}
 	var h header
-	if err := yaml.Unmarshal([]byte(text.String()), &h); err != nil {
+	if n, ok := parseSimple(text.String()); ok {
+		h.fill(n)
+	} else if err := yaml.Unmarshal([]byte(text.String()), &h); err != nil {
 		return nil, false, fmt.Errorf("metadata: %w", err)
 	}
 	m := h.Custom
