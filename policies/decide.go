@@ -8,8 +8,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/gatehouse-sec/gatehouse"
@@ -70,33 +70,68 @@ func (s *Set) evaluate(parent context.Context, in *Input) ([]ruleResult, error) 
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(parent, s.opts.Timeout,
-		fmt.Errorf("evaluation took longer than the limit of %v", s.opts.Timeout))
+		fmt.Errorf("it took longer than the limit of %v", s.opts.Timeout))
 	defer cancel()
 	ctx, stop := watchHeap(ctx, s.opts.HeapBytes)
 	defer stop()
 
-	now := ast.StringTerm(in.Document.Time)
-	out := make([][]ruleResult, len(jobs))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(jobs) {
-					return
-				}
-				out[i] = s.run(ctx, &jobs[i], now)
-			}
-		})
-	}
-	wg.Wait()
+	out := s.runAll(ctx, jobs, ast.StringTerm(in.Document.Time))
 	if err := parent.Err(); err != nil {
 		return nil, context.Cause(parent)
 	}
 	all := slices.Concat(out...)
 	slices.SortStableFunc(all, func(a, b ruleResult) int { return a.unit - b.unit })
 	return all, nil
+}
+
+// runAll runs the jobs on all cores. A job that does not stop when it is told
+// to is left behind, and its rules have failed.
+func (s *Set) runAll(ctx context.Context, jobs []job, now *ast.Term) [][]ruleResult {
+	type done struct {
+		i       int
+		results []ruleResult
+	}
+	ch := make(chan done, len(jobs))
+	var next atomic.Int64
+	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
+		go func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(jobs) {
+					return
+				}
+				ch <- done{i, s.run(ctx, &jobs[i], now)}
+			}
+		}()
+	}
+	out := make([][]ruleResult, len(jobs))
+	stop := ctx.Done()
+	var late <-chan time.Time
+	for left := len(jobs); left > 0; {
+		select {
+		case d := <-ch:
+			out[d.i] = d.results
+			left--
+		case <-stop:
+			stop, late = nil, time.After(grace)
+		case <-late:
+			for i := range out {
+				if out[i] == nil {
+					out[i] = jobs[i].fail(fmt.Errorf("%w, and did not stop", context.Cause(ctx)))
+				}
+			}
+			return out
+		}
+	}
+	return out
+}
+
+func (j *job) fail(err error) []ruleResult {
+	out := make([]ruleResult, len(j.units))
+	for k, u := range j.units {
+		out[k] = ruleResult{unit: u, doc: j.doc, err: err}
+	}
+	return out
 }
 
 func (s *Set) jobs(in *Input) ([]job, error) {
@@ -166,19 +201,12 @@ func elements(v ast.Value) []ast.Value {
 
 // run evaluates the rules of a job. A panic is an error of the rule.
 func (s *Set) run(ctx context.Context, j *job, now *ast.Term) []ruleResult {
-	fail := func(err error) []ruleResult {
-		out := make([]ruleResult, len(j.units))
-		for k, u := range j.units {
-			out[k] = ruleResult{unit: u, doc: j.doc, err: err}
-		}
-		return out
-	}
 	if ctx.Err() != nil {
-		return fail(fmt.Errorf("not evaluated: %w", context.Cause(ctx)))
+		return j.fail(fmt.Errorf("not evaluated: %w", context.Cause(ctx)))
 	}
 	value, err := j.input()
 	if err != nil {
-		return fail(fmt.Errorf("cannot read the input: %w", err))
+		return j.fail(fmt.Errorf("cannot read the input: %w", err))
 	}
 	inputs := []ast.Value{value}
 	if j.doc != nil {

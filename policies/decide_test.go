@@ -271,6 +271,33 @@ func TestDecideHostile(t *testing.T) {
 	}
 }
 
+// sharing is a policy whose values share their parts: n rules stand for 2ⁿ
+// values.
+func sharing(final string, n int) string {
+	var b strings.Builder
+	b.WriteString("package gatehouse.acme\n\nx0 := [input.version]\n\ny0 := [input.version]\n")
+	for i := 1; i <= n; i++ {
+		fmt.Fprintf(&b, "\nx%d := [x%d, x%d]\n\ny%d := [y%d, y%d]\n", i, i-1, i-1, i, i-1, i-1)
+	}
+	fmt.Fprintf(&b, "\ndeny contains %s\n", strings.NewReplacer("X", fmt.Sprint("x", n), "Y", fmt.Sprint("y", n)).Replace(final))
+	return b.String()
+}
+
+// Work that does not stop when it is told to is left behind.
+func TestHostileSharing(t *testing.T) {
+	opts := policy(sharing(`"x" if X == Y`, 12))
+	opts.Timeout = 20 * time.Millisecond
+	if _, err := Load(context.Background(), opts); err == nil || !strings.Contains(err.Error(), "longer than the limit of 20ms") {
+		t.Errorf("type-checking: %v", err)
+	}
+	opts = policy(sharing(`{"msg": "x", "all": X}`, 22))
+	opts.HeapBytes = 64 << 20
+	v := mustDecide(t, mustLoad(t, opts), goodReport())
+	if v.Outcome != gatehouse.OutcomeIncomplete || len(v.Gaps) != 1 || !strings.Contains(v.Gaps[0].Reason, "gatehouse.acme.deny") {
+		t.Errorf("huge result: %v %+v", v.Outcome, v.Gaps)
+	}
+}
+
 func TestDecideCancelled(t *testing.T) {
 	s := mustLoad(t, Options{Baseline: true})
 	ctx, cancel := context.WithCancel(context.Background())

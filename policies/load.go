@@ -95,7 +95,8 @@ func Load(ctx context.Context, opts Options) (*Set, error) {
 	for _, f := range b.rego {
 		s.sources[f.display] = f.data
 	}
-	if err := s.prepare(ctx, b, chosen); err != nil {
+	_, err = bounded(ctx, opts.Timeout, opts.HeapBytes, func(ctx context.Context) (any, error) { return nil, s.prepare(ctx, b, chosen) })
+	if err != nil {
 		return nil, fmt.Errorf("load policies: %w", err)
 	}
 	s.ref = gatehouse.PolicyRef{Digest: b.digest(opts, settings), Sources: b.names, Rules: len(s.units)}
@@ -386,8 +387,40 @@ func (s *Set) query(ctx context.Context, store storage.Store, p *pkg, name *ast.
 		rego.Store(store),
 		rego.ParsedQuery(ast.NewBody(expr)),
 		rego.StrictBuiltinErrors(true),
+		rego.GenerateJSON(resultJSON),
 		parseConfigFunc(),
 	).PrepareForEval(ctx)
+}
+
+// maxResultTerms bounds the values in the result of one rule, with each shared
+// part counted as often as it occurs. A violation has about 10.
+const maxResultTerms = 5_000_000
+
+// resultJSON converts the result of a rule.
+func resultJSON(t *ast.Term, _ *rego.EvalContext) (any, error) {
+	left := maxResultTerms
+	if !countTerms(t.Value, &left) {
+		return nil, fmt.Errorf("the rule gave more than %d values", maxResultTerms)
+	}
+	return ast.JSONWithOpt(t.Value, ast.JSONOpt{SortSets: true})
+}
+
+// countTerms counts down for each value in v and reports whether there was
+// enough left.
+func countTerms(v ast.Value, left *int) bool {
+	if *left--; *left < 0 {
+		return false
+	}
+	over := func(t *ast.Term) bool { return !countTerms(t.Value, left) }
+	switch v := v.(type) {
+	case *ast.Array:
+		return !v.Until(over)
+	case ast.Set:
+		return !v.Until(over)
+	case ast.Object:
+		return !v.Until(func(k, v *ast.Term) bool { return over(k) || over(v) })
+	}
+	return true
 }
 
 // Ref identifies the policies.

@@ -103,11 +103,11 @@ func Test(ctx context.Context, sources []Source, opts TestOptions) (TestResult, 
 	if err := b.parse(slices.Concat(b.rego, b.tests)); err != nil {
 		return fail(err)
 	}
-	results, coverage, err := b.runTests(ctx, opts)
+	ran, err := bounded(ctx, limits.PolicyTestTimeout, limits.PolicyHeapBytes, func(ctx context.Context) (testRun, error) { return b.runTests(ctx, opts) })
 	if err != nil {
 		return fail(err)
 	}
-	out := summarize(results)
+	out := summarize(ran.results)
 	if out.Passed+out.Failed+out.Errored == 0 {
 		hint := "a test is a rule whose name starts with \"test_\""
 		if opts.Run != "" {
@@ -115,24 +115,28 @@ func Test(ctx context.Context, sources []Source, opts TestOptions) (TestResult, 
 		}
 		return fail(fmt.Errorf("no test was run, %d skipped: %s", out.Skipped, hint))
 	}
-	b.addCoverage(&out, coverage, opts)
+	b.addCoverage(&out, &ran.coverage, opts)
 	return out, nil
 }
 
-func (b *bundle) runTests(ctx context.Context, opts TestOptions) ([]*tester.Result, *cover.Report, error) {
+// testRun is what the tester of OPA gave.
+type testRun struct {
+	results  []*tester.Result
+	coverage cover.Report
+}
+
+func (b *bundle) runTests(ctx context.Context, opts TestOptions) (testRun, error) {
 	c, err := b.newCompiler()
 	if err != nil {
-		return nil, nil, err
+		return testRun{}, err
 	}
 	c.WithEnablePrintStatements(true)
 	store := inmem.NewFromObjectWithOpts(b.data.root, inmem.OptRoundTripOnWrite(false))
 	txn, err := store.NewTransaction(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read policy data: %w", err)
+		return testRun{}, fmt.Errorf("read policy data: %w", err)
 	}
 	defer store.Abort(ctx, txn)
-	ctx, stop := watchHeap(ctx, limits.PolicyHeapBytes)
-	defer stop()
 	cov := cover.New()
 	ch, err := tester.NewRunner().
 		SetCompiler(c).
@@ -147,17 +151,16 @@ func (b *bundle) runTests(ctx context.Context, opts TestOptions) ([]*tester.Resu
 		Filter(opts.Run).
 		RunTests(ctx, txn)
 	if err != nil {
-		return nil, nil, explainErrors(err)
+		return testRun{}, explainErrors(err)
 	}
 	var results []*tester.Result
 	for r := range ch {
 		results = append(results, r)
 	}
 	if err := context.Cause(ctx); err != nil {
-		return nil, nil, err
+		return testRun{}, err
 	}
-	report := cov.Report(b.modules)
-	return results, &report, nil
+	return testRun{results, cov.Report(b.modules)}, nil
 }
 
 func summarize(results []*tester.Result) TestResult {

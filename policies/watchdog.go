@@ -14,7 +14,7 @@ const heapInterval = 10 * time.Millisecond
 
 // watchHeap returns a context that is cancelled when the heap has grown by
 // more than limit bytes. Garbage does not count: before cancelling, it is
-// collected. A single call of a built-in function is not interrupted by it.
+// collected.
 func watchHeap(parent context.Context, limit uint64) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	start := heapBytes()
@@ -37,7 +37,7 @@ func watchHeap(parent context.Context, limit uint64) (ctx context.Context, stop 
 			}
 			runtime.GC()
 			if heapBytes() > start+limit {
-				cancel(fmt.Errorf("evaluation needed more than the limit of %d MiB of memory", limit>>20))
+				cancel(fmt.Errorf("it needed more than the limit of %d MiB of memory", limit>>20))
 				return
 			}
 		}
@@ -57,4 +57,39 @@ func heapBytes() uint64 {
 		return 0
 	}
 	return s[0].Value.Uint64()
+}
+
+// grace is how long work may take to stop when it is told to. OPA looks for
+// that at each expression, which takes microseconds; but comparing, encoding or
+// type-checking a value that shares its parts many times over can take for
+// ever and does not look.
+const grace = 2 * time.Second
+
+// bounded runs f within bounds of time and heap. If f does not stop, it is left
+// behind, so it must not touch what the caller still uses.
+func bounded[T any](ctx context.Context, timeout time.Duration, heap uint64, f func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it took longer than the limit of %v", timeout))
+	defer cancel()
+	ctx, stop := watchHeap(ctx, heap)
+	defer stop()
+	type result struct {
+		value T
+		err   error
+	}
+	ch := make(chan result, 1)
+	go func() {
+		v, err := f(ctx)
+		ch <- result{v, err}
+	}()
+	select {
+	case r := <-ch:
+		return r.value, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case <-ch:
+	case <-time.After(grace):
+	}
+	var zero T
+	return zero, context.Cause(ctx)
 }
