@@ -20,6 +20,9 @@ import (
 
 // scanTemplate looks at a CloudFormation template, which is within bounds.
 func (s *scanner) scanTemplate(ctx context.Context, f *gatehouse.File, doc *yaml.Node, out reporter) error {
+	if err := checkTemplate(doc); err != nil {
+		return err
+	}
 	sub := subject{typ: typeCloudFormation, input: checks.Cloud, path: f.Path, resourceAt: logicalIDs(doc)}
 	data, name := f.Data, f.Path
 	if hasAlias(doc) {
