@@ -3,6 +3,7 @@ package policies
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -25,6 +26,26 @@ func bigReport(n int) *gatehouse.Report {
 		r.Components = append(r.Components, c)
 	}
 	return r
+}
+
+// Four times the findings take about four times the work: a rule of the pack
+// that searches all findings for each finding would take sixteen times.
+func TestDecideIsLinear(t *testing.T) {
+	s := mustLoad(t, Options{Baseline: true})
+	work := func(n int) float64 {
+		in := mustInput(t, bigReport(n))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := s.Decide(t.Context(), in, nil); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		return float64(after.Mallocs - before.Mallocs)
+	}
+	work(100)
+	if small, big := work(500), work(2000); big > 6*small {
+		t.Errorf("500 findings need %.0f allocations, 2000 need %.0f", small, big)
+	}
 }
 
 func BenchmarkLoadBaseline(b *testing.B) {

@@ -238,7 +238,7 @@ func (b *bundle) choose(opts Options) ([]*pkg, error) {
 			} else if len(p.problems) == 0 && p.mustHaveRules(named, b) {
 				errs = append(errs, fmt.Errorf("package %q (%s) has no rule called deny, violation or warn, so it would check nothing", path, p.files[0]))
 			}
-		case len(p.rules) > 0:
+		case len(p.rules) > 0, len(p.problems) > 0 && !b.used(p):
 			left = append(left, p)
 		}
 	}

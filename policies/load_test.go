@@ -51,6 +51,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"syntax", one("package main\ndeny contains"), []string{"policy/a.rego:2"}},
 		{"v0", one("package main\n\ndeny[msg] {\n  msg := \"x\"\n}\n"), []string{"policy/a.rego:3", "Rego v0", "opa fmt --write --v0-v1 policy/a.rego"}},
 		{"unselected", one("package other\n\ndeny contains \"x\"\n"), []string{"other", "--namespace other", "--all-namespaces"}},
+		{"unselected and wrong", Options{Policies: []Source{files("policy", "a.rego", denyAll, "b.rego", "package other\n\ndeny if input.x\n")}}, []string{"other", "--namespace other"}},
 		{"unknown namespace", Options{Namespaces: []string{"mian"}, Policies: []Source{files("policy", "a.rego", denyAll)}},
 			[]string{`"mian" is not the package of any policy`, `did you mean "main"?`}},
 		{"unknown glob", Options{Namespaces: []string{"main", "k8s.*"}, Policies: []Source{files("policy", "a.rego", denyAll)}}, []string{`"k8s.*"`}},

@@ -11,6 +11,14 @@ effective_severity(severity, _) := severity if severity != "UNKNOWN"
 
 at_least(severity, threshold) if ranks[severity] >= ranks[threshold]
 
+# levels are the severities at the threshold or above, as findings state them:
+# UNKNOWN is among them if what it counts as is. To look up a set that is made
+# once is much faster than to compare for each finding.
+levels(threshold, unknown) := {s |
+	some s, _ in ranks
+	at_least(effective_severity(s, unknown), threshold)
+}
+
 # severity_text says how bad a finding is, and where that is an assumption.
 severity_text(severity, _) := severity if severity != "UNKNOWN"
 

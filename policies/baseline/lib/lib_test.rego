@@ -12,3 +12,9 @@ test_at_least if {
 	lib.at_least("CRITICAL", "HIGH")
 	not lib.at_least("MEDIUM", "HIGH")
 }
+
+test_levels if {
+	lib.levels("HIGH", "HIGH") == {"HIGH", "CRITICAL", "UNKNOWN"}
+	lib.levels("HIGH", "LOW") == {"HIGH", "CRITICAL"}
+	lib.levels("UNKNOWN", "UNKNOWN") == {"UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"}
+}

@@ -23,9 +23,9 @@ deny contains result if {
 	count(s.choices) > 0
 	every choice in s.choices {
 		some id in choice
-		denied(id)
+		denied_ids[id]
 	}
-	ids := sort({id | some choice in s.choices; some id in choice; denied(id)})
+	ids := sort({id | some choice in s.choices; some id in choice; denied_ids[id]})
 	result := object.union(s.about, {
 		"msg": sprintf("%s may only be used under a denied licence: %s", [lib.package_text(s.package), concat(", ", ids)]),
 		"severity": "HIGH",
@@ -86,10 +86,7 @@ warn_unlicensed contains unlicensed(c) if {
 	count(c.license_choices) == 0
 }
 
-components contains c if {
-	some c in input.components
-	not ignored_dev(c.purl)
-}
+components := [c | some c in input.components; not ignored_dev(c.purl)]
 
 ignored_dev(purl) if {
 	settings.ignore_dev
@@ -97,7 +94,9 @@ ignored_dev(purl) if {
 }
 
 # subjects are findings about licences, and components that have none.
-subjects contains s if {
+subjects := array.concat(found, unfound)
+
+found := [s |
 	some f in input.findings
 	f.kind == "license"
 	not ignored_dev(f.license.package.purl)
@@ -107,9 +106,9 @@ subjects contains s if {
 		"readable": f.license.readable,
 		"about": {"finding": f.id},
 	}
-}
+]
 
-subjects contains s if {
+unfound := [s |
 	some c in components
 	count(c.license_choices) > 0
 	not reported[c.purl]
@@ -119,12 +118,16 @@ subjects contains s if {
 		"readable": c.licenses_readable,
 		"about": {"path": c.location.path},
 	}
-}
+]
 
-reported contains f.license.package.purl if {
-	some f in input.findings
-	f.kind == "license"
-}
+# A comprehension is evaluated once; a set of "contains" would be searched anew
+# for each component.
+reported := {f.license.package.purl | some f in input.findings; f.kind == "license"}
+
+# Many packages share few licences.
+denied_ids := {id | some id in all_ids; denied(id)}
+
+all_ids := {id | some s in subjects; some choice in s.choices; some id in choice}
 
 # A licence with an exception is denied if the pattern names the exception, or
 # if the exception is not one that lifts denials.

@@ -7,6 +7,8 @@ import data.gatehouse.baseline.lib
 
 settings := data.gatehouse.settings.misconfiguration
 
+denied_levels := lib.levels(settings.severity, settings.unknown_severity)
+
 # METADATA
 # title: Configuration breaks no serious rule
 # description: Infrastructure is configured in a way that breaks a rule at or above the severity threshold.
@@ -17,7 +19,7 @@ settings := data.gatehouse.settings.misconfiguration
 deny contains result if {
 	some f in input.findings
 	f.kind == "misconfiguration"
-	lib.at_least(effective(f), settings.severity)
+	denied_levels[f.severity]
 	result := {
 		"msg": sprintf("%s%s (%s, %s): %s", [
 			subject(f), trim_suffix(f.title, "."), f.rule,
@@ -41,7 +43,7 @@ warn_below contains {"msg": msg, "severity": "LOW"} if {
 	below := [f |
 		some f in input.findings
 		f.kind == "misconfiguration"
-		not lib.at_least(effective(f), settings.severity)
+		not denied_levels[f.severity]
 	]
 	count(below) > 0
 	files := {f.location.path | some f in below}

@@ -7,6 +7,10 @@ import data.gatehouse.baseline.lib
 
 settings := data.gatehouse.settings.vulnerabilities
 
+denied_levels := lib.levels(settings.severity, settings.unknown_severity)
+
+unfixed_levels := lib.levels(settings.warn_unfixed_severity, settings.unknown_severity)
+
 # METADATA
 # title: Packages have no serious known vulnerability
 # description: |
@@ -18,7 +22,7 @@ settings := data.gatehouse.settings.vulnerabilities
 #   solution: Upgrade the package to a fixed version; if it comes with another package, upgrade that one.
 deny contains violation(f) if {
 	some f in considered
-	lib.at_least(effective(f), settings.severity)
+	denied_levels[f.severity]
 	in_scope(f)
 }
 
@@ -34,8 +38,8 @@ deny contains violation(f) if {
 warn_unfixed contains violation(f) if {
 	settings.only_fixable
 	some f in considered
+	unfixed_levels[f.severity]
 	not fixable(f)
-	lib.at_least(effective(f), settings.warn_unfixed_severity)
 }
 
 # METADATA
@@ -47,7 +51,7 @@ warn_unfixed contains violation(f) if {
 #   solution: Upgrade these packages with the next maintenance; lower vulnerabilities.severity to make them deny.
 warn_below contains {"msg": msg, "severity": "LOW"} if {
 	settings.warn_below
-	below := [f | some f in considered; not lib.at_least(effective(f), settings.severity)]
+	below := [f | some f in considered; not denied_levels[f.severity]]
 	count(below) > 0
 	names := {f.vulnerability.package.name | some f in below}
 	msg := sprintf("%s below %s in %s: %s", [
@@ -57,12 +61,12 @@ warn_below contains {"msg": msg, "severity": "LOW"} if {
 	])
 }
 
-considered contains f if {
+considered := [f |
 	some f in input.findings
 	f.kind == "vulnerability"
 	not malicious(f)
 	not ignored_dev(f)
-}
+]
 
 # Malicious packages have a rule of their own.
 malicious(f) if startswith(f.rule, "MAL-")
