@@ -2,7 +2,6 @@
 # A dependency uses encoding/json/v2, which Go 1.26 has as an experiment.
 export GOEXPERIMENT := jsonv2
 export GOTOOLCHAIN ?= go1.26.8
-export GOFLAGS := $(GOFLAGS) -trimpath
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)

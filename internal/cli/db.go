@@ -102,11 +102,17 @@ func (a *app) sayImport(res *osvimport.Result) {
 		}
 		a.say("rejected: %s", r)
 	}
+	if res.CommitsOnly > 0 {
+		a.say("ignored: %s that advisories describe by commits alone", plural(res.CommitsOnly, "package", "packages"))
+	}
+	if res.UnusableVersions > 0 {
+		a.say("ignored: %s that are none in their ecosystem", plural(res.UnusableVersions, "listed version", "listed versions"))
+	}
 	for _, eco := range slices.Sorted(maps.Keys(res.UnknownEcosystems)) {
-		a.say("ignored: %d packages of the ecosystem %q, which no scanner knows", res.UnknownEcosystems[eco], eco)
+		a.say("ignored: %s of the ecosystem %q, which no scanner knows", plural(res.UnknownEcosystems[eco], "package", "packages"), eco)
 	}
 	for _, format := range slices.Sorted(maps.Keys(res.Unsupported)) {
-		a.say("ignored: %d advisories in the format %q, which cannot be imported", res.Unsupported[format], format)
+		a.say("ignored: %s in the format %q, which cannot be imported", plural(res.Unsupported[format], "advisory", "advisories"), format)
 	}
 }
 
