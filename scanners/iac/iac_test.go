@@ -223,3 +223,18 @@ func BenchmarkColdDockerfile(b *testing.B) {
 		scannertest.Scan(b, fresh(b)(), map[string]string{"Dockerfile": goodDockerfile})
 	}
 }
+
+// A resource that crashes the adapter of its provider does not hide the others.
+func TestAdapterCrash(t *testing.T) {
+	r := scannertest.Scan(t, fresh(t)(), map[string]string{
+		"main.tf": "resource \"google_dns_managed_zone\" \"x\" {\n  dnssec_config {}\n}\nresource \"aws_s3_bucket\" \"b\" { acl = \"public-read\" }\n",
+	})
+	if !slices.ContainsFunc(r.Findings, func(f gatehouse.Finding) bool { return f.Rule == "AWS-0092" }) {
+		t.Error("the finding of another provider is missing")
+	}
+	for _, g := range r.Coverage.Gaps {
+		if !strings.Contains(g.Reason, "google") {
+			t.Errorf("unexpected gap %+v", g)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"path"
 	"strings"
 
-	adapter "github.com/aquasecurity/trivy/pkg/iac/adapters/terraform"
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -106,7 +105,12 @@ func (s *scanner) scanTerraformFiles(ctx context.Context, files map[string]*gate
 
 func (s *scanner) terraform(ctx context.Context, files map[string][]byte, out reporter) ([]terraform.Problem, error) {
 	return terraform.Evaluate(ctx, files, func(c *terraform.Configuration) error {
-		value, err := ast.InterfaceToValue(adapter.Adapt(c.Modules).ToRego())
+		st, errs := adapt(c.Modules)
+		for _, err := range errs {
+			out.Gap(gatehouse.Gap{Code: gatehouse.GapPanic, Path: mainFile(files, c.Dir), Entry: c.Dir,
+				Reason: fmt.Sprintf("%v in %q and were not judged; look for a resource that lacks a required argument", err, c.Dir)})
+		}
+		value, err := ast.InterfaceToValue(st.ToRego())
 		if err != nil {
 			return fmt.Errorf("make the input of checks for %q: %w", c.Dir, err)
 		}

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"sort"
 	"strings"
 	"sync"
@@ -138,7 +139,7 @@ func Load(checks, libs fs.FS, now time.Time) (*Set, error) {
 		for key := range c.engineKeys() {
 			e := s.engines[key]
 			if e == nil {
-				e = &engine{set: s}
+				e = &engine{set: s, key: key}
 				e.compiled = sync.OnceValues(e.compile)
 				s.engines[key] = e
 			}
@@ -159,16 +160,21 @@ func readsClock(source string) bool {
 func (c *Check) engineKeys() map[string]bool {
 	keys := map[string]bool{}
 	for _, sel := range c.Selectors {
-		if sel.Type != Cloud {
-			keys[string(sel.Type)] = true
-			continue
-		}
-		for _, st := range sel.Subtypes {
-			keys[engineKey(Cloud, st.Provider)] = true
-		}
-		if len(sel.Subtypes) == 0 {
-			keys[engineKey(Cloud, c.Provider)] = true
-		}
+		maps.Copy(keys, c.selectorKeys(sel))
+	}
+	return keys
+}
+
+func (c *Check) selectorKeys(sel Selector) map[string]bool {
+	if sel.Type != Cloud {
+		return map[string]bool{string(sel.Type): true}
+	}
+	if len(sel.Subtypes) == 0 {
+		return map[string]bool{engineKey(Cloud, c.Provider): true}
+	}
+	keys := map[string]bool{}
+	for _, st := range sel.Subtypes {
+		keys[engineKey(Cloud, st.Provider)] = true
 	}
 	return keys
 }

@@ -18,6 +18,7 @@ import (
 // provider.
 type engine struct {
 	set      *Set
+	key      string
 	checks   []*Check
 	compiled func() (*program, error) // once
 }
@@ -65,6 +66,8 @@ func (e *engine) compile() (*program, error) {
 	for _, c := range e.checks {
 		if err := parse(c.file); err != nil {
 			drop(c, err)
+		} else if !slices.ContainsFunc(modules[c.file].Rules, func(r *ast.Rule) bool { return r.Head.Name == "deny" }) {
+			drop(c, errors.New("there is no rule deny"))
 		}
 	}
 	for _, name := range e.set.imported(good) {
@@ -73,7 +76,7 @@ func (e *engine) compile() (*program, error) {
 		}
 	}
 	for {
-		join, err := joinModule(good)
+		join, err := e.joinModule(good)
 		if err != nil {
 			return nil, err
 		}
@@ -157,11 +160,14 @@ func (s *Set) imported(checks []*Check) []string {
 	return sortedKeys(need)
 }
 
-func joinModule(checks []*Check) (*ast.Module, error) {
+func (e *engine) joinModule(checks []*Check) (*ast.Module, error) {
 	var b strings.Builder
 	b.WriteString("package gatehouse\n\n")
 	for _, c := range checks {
 		for _, sel := range c.Selectors {
+			if !c.selectorKeys(sel)[e.key] {
+				continue // for inputs of another engine
+			}
 			conditions := sel.conditions()
 			if len(conditions) == 0 {
 				conditions = []string{""}
