@@ -3,6 +3,7 @@ package iac
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -123,7 +124,7 @@ func proof(rule string, run func(p reporter) error) func() error {
 				return fmt.Errorf("the engine could not read its known-bad sample: %s", g.Reason)
 			}
 		}
-		if !found.rules[rule] {
+		if !found.found(rule) {
 			return fmt.Errorf("the engine missed its known-bad sample for the check %s", rule)
 		}
 		return nil
@@ -138,17 +139,25 @@ func (s *scanner) prove(typ string, p reporter) {
 	}
 }
 
-// recorder keeps what is reported, by rule.
+// recorder keeps what is reported.
 type recorder struct {
-	rules map[string]bool
-	gaps  []gatehouse.Gap
+	findings []gatehouse.Finding
+	gaps     []gatehouse.Gap
 }
 
-func (r *recorder) Report(f gatehouse.Finding) {
-	if r.rules == nil {
-		r.rules = map[string]bool{}
+func (r *recorder) Report(f gatehouse.Finding) { r.findings = append(r.findings, f) }
+func (r *recorder) Gap(g gatehouse.Gap)        { r.gaps = append(r.gaps, g) }
+
+// replay passes on what was reported.
+func (r *recorder) replay(to reporter) {
+	for _, f := range r.findings {
+		to.Report(f)
 	}
-	r.rules[f.Rule] = true
+	for _, g := range r.gaps {
+		to.Gap(g)
+	}
 }
 
-func (r *recorder) Gap(g gatehouse.Gap) { r.gaps = append(r.gaps, g) }
+func (r *recorder) found(rule string) bool {
+	return slices.ContainsFunc(r.findings, func(f gatehouse.Finding) bool { return f.Rule == rule })
+}

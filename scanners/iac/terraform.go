@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -104,18 +105,31 @@ func (s *scanner) scanTerraformFiles(ctx context.Context, files map[string]*gate
 }
 
 func (s *scanner) terraform(ctx context.Context, files map[string][]byte, out reporter) ([]terraform.Problem, error) {
+	var mu sync.Mutex // root modules are looked at concurrently
 	return terraform.Evaluate(ctx, files, func(c *terraform.Configuration) error {
-		st, errs := adapt(c.Modules)
-		for _, err := range errs {
-			out.Gap(gatehouse.Gap{Code: gatehouse.GapPanic, Path: mainFile(files, c.Dir), Entry: c.Dir,
-				Reason: fmt.Sprintf("%v in %q and were not judged; look for a resource that lacks a required argument", err, c.Dir)})
+		var found recorder
+		if err := s.scanConfiguration(ctx, files, c, &found); err != nil {
+			return err
 		}
-		value, err := ast.InterfaceToValue(st.ToRego())
-		if err != nil {
-			return fmt.Errorf("make the input of checks for %q: %w", c.Dir, err)
-		}
-		return s.evaluate(ctx, subject{typ: typeTerraform, input: checks.Cloud, value: value, path: mainFile(files, c.Dir)}, out)
+		mu.Lock()
+		defer mu.Unlock()
+		found.replay(out)
+		return nil
 	})
+}
+
+func (s *scanner) scanConfiguration(ctx context.Context, files map[string][]byte, c *terraform.Configuration, out reporter) error {
+	main := mainFile(files, c.Dir)
+	st, errs := adapt(c.Modules)
+	for _, err := range errs {
+		out.Gap(gatehouse.Gap{Code: gatehouse.GapPanic, Path: main, Entry: c.Dir,
+			Reason: fmt.Sprintf("%v in %q and were not judged; look for a resource that lacks a required argument", err, c.Dir)})
+	}
+	value, err := ast.InterfaceToValue(st.ToRego())
+	if err != nil {
+		return fmt.Errorf("make the input of checks for %q: %w", c.Dir, err)
+	}
+	return s.evaluate(ctx, subject{typ: typeTerraform, input: checks.Cloud, value: value, path: main}, out)
 }
 
 // mainFile is where findings are that have no place of their own.

@@ -21,7 +21,7 @@ import (
 // here resolves one more link of a chain of references.
 const maxRounds = 32
 
-// evaluation is what the modules of one call share.
+// evaluation is what the modules below one root module share.
 type evaluation struct {
 	ctx      context.Context //nolint:containedctx // one evaluation, one context
 	tree     *tree
@@ -32,8 +32,8 @@ type evaluation struct {
 	problems []Problem
 }
 
-func newEvaluation(ctx context.Context, files map[string][]byte) *evaluation {
-	return &evaluation{ctx: ctx, tree: newTree(files), fsys: fileSystem(files), pure: pure(), seen: map[string]bool{}}
+func newEvaluation(ctx context.Context, t *tree, fsys fs.FS) *evaluation {
+	return &evaluation{ctx: ctx, tree: t, fsys: fsys, pure: pure(), seen: map[string]bool{}}
 }
 
 func (e *evaluation) problem(code gatehouse.GapCode, rng hcl.Range, entry, format string, args ...any) {

@@ -9,10 +9,14 @@ package terraform
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aquasecurity/trivy/pkg/iac/terraform"
 
@@ -63,42 +67,107 @@ func IsVars(name string) bool {
 
 // Evaluate evaluates each root module: each directory with configuration that
 // no other directory calls as a module, and each that would otherwise not have
-// been evaluated. yield is called with one after the other, so that only one
-// is in memory; it stops the evaluation by an error, which is returned. The
-// problems are sorted by place.
+// been evaluated. yield is called for each, concurrently; it stops the
+// evaluation by an error, which is returned. The problems are sorted by place.
 func Evaluate(ctx context.Context, files map[string][]byte, yield func(*Configuration) error) ([]Problem, error) {
-	e := newEvaluation(ctx, files)
-	dirs := e.tree.dirs()
-	called := e.tree.called()
-	evaluate := func(dir string) error {
-		c := &Configuration{Dir: dir, Modules: e.root(dir)}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return yield(c)
-	}
-	for _, dir := range dirs {
-		if !called[dir] && !vendored(dir) {
-			if err := evaluate(dir); err != nil {
-				return nil, err
+	t := newTree(files)
+	fsys := fileSystem(files)
+	seen := map[string]bool{}
+	problems := t.problems
+	evaluate := func(roots []string) error {
+		var mu sync.Mutex
+		return each(ctx, roots, func(dir string) error {
+			e := newEvaluation(ctx, t, fsys)
+			modules := e.root(dir)
+			mu.Lock()
+			problems = append(problems, e.problems...)
+			maps.Copy(seen, e.seen)
+			mu.Unlock()
+			if err := ctx.Err(); err != nil {
+				return err
 			}
+			return yield(&Configuration{Dir: dir, Modules: modules})
+		})
+	}
+	called := t.called()
+	var roots []string
+	for _, dir := range t.dirs() {
+		if !called[dir] && !vendored(dir) {
+			roots = append(roots, dir)
 		}
+	}
+	if err := evaluate(roots); err != nil {
+		return nil, err
 	}
 	// Left are modules that are called only by themselves, by something that
 	// could not be evaluated, or zero times.
-	for _, dir := range dirs {
-		if !e.seen[dir] {
-			if err := evaluate(dir); err != nil {
+	for _, dir := range t.dirs() {
+		if !seen[dir] {
+			if err := evaluate([]string{dir}); err != nil {
 				return nil, err
 			}
 		}
 	}
-	problems := append(e.tree.problems, e.problems...)
 	slices.SortFunc(problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Entry, b.Entry), cmp.Compare(a.Reason, b.Reason))
 	})
 	return slices.Compact(problems), nil
 }
+
+// each calls f for all names, a few at a time. A panic of f becomes a panic of
+// each, so that the caller can catch it.
+func each(ctx context.Context, names []string, f func(string) error) error {
+	workers := min(runtime.GOMAXPROCS(0), len(names))
+	jobs := make(chan string)
+	errs := make(chan error, workers)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for range workers {
+		go func() {
+			errs <- work(jobs, f, cancel)
+		}()
+	}
+feed:
+	for _, name := range names {
+		select {
+		case jobs <- name:
+		case <-ctx.Done():
+			break feed
+		}
+	}
+	close(jobs)
+	var all []error
+	for range workers {
+		all = append(all, <-errs)
+	}
+	for _, err := range all {
+		if p, ok := errors.AsType[*crash](err); ok {
+			panic(p.value)
+		}
+	}
+	return errors.Join(append(all, context.Cause(ctx))...)
+}
+
+func work(jobs <-chan string, f func(string) error, cancel func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			cancel()
+			err = &crash{p}
+		}
+	}()
+	for name := range jobs {
+		if err := f(name); err != nil {
+			cancel()
+			return err
+		}
+	}
+	return nil
+}
+
+// crash is a panic on its way to the caller.
+type crash struct{ value any }
+
+func (c *crash) Error() string { return fmt.Sprint(c.value) }
 
 // vendored reports whether a directory was put there by "terraform init".
 func vendored(dir string) bool {

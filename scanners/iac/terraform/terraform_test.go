@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/zclconf/go-cty/cty"
@@ -22,7 +23,10 @@ func evaluate(t *testing.T, files map[string]string) (map[string]string, []Probl
 		contents[name] = []byte(text)
 	}
 	got := map[string]string{}
+	var mu sync.Mutex
 	problems, err := Evaluate(t.Context(), contents, func(c *Configuration) error {
+		mu.Lock()
+		defer mu.Unlock()
 		for _, b := range c.Modules.GetBlocks() {
 			if b.Type() != "resource" {
 				continue
@@ -321,5 +325,23 @@ func TestCancel(t *testing.T) {
 	_, err := Evaluate(ctx, map[string][]byte{"main.tf": []byte(`resource "r" "x" {}`)}, func(*Configuration) error { return nil })
 	if err == nil {
 		t.Error("a cancelled evaluation gave no error")
+	}
+}
+
+// Root modules are evaluated concurrently and share the files of modules.
+func TestManyRoots(t *testing.T) {
+	const n = 30
+	files := map[string]string{"m/main.tf": "variable \"in\" { type = object({ a = optional(string, \"d\"), b = string }) }\nlocals { l = \"${var.in.a}${var.in.b}\" }\nresource \"r\" \"x\" {\n  v = upper(local.l)\n  dynamic \"sub\" {\n    for_each = [1, 2]\n    content { w = \"n${sub.value}\" }\n  }\n}\n"}
+	for i := range n {
+		files[fmt.Sprintf("r%d/main.tf", i)] = fmt.Sprintf("module \"m\" {\n  source = \"../m\"\n  in = { b = \"%d\" }\n}\nmodule \"gone\" { source = \"./gone\" }\n", i)
+	}
+	got, problems := evaluate(t, files)
+	for i := range n {
+		if v := got[fmt.Sprintf("r%d module.m.r.x", i)]; v != fmt.Sprintf("D%d+n1+n2", i) {
+			t.Errorf("root %d: got %q", i, v)
+		}
+	}
+	if len(problems) != n || len(got) != n {
+		t.Errorf("got %d problems and %d resources", len(problems), len(got))
 	}
 }
