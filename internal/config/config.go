@@ -227,11 +227,11 @@ func (c *Config) Excluder() func(path string, dir bool) (string, bool) {
 				continue
 			}
 			ok, _ := doublestar.Match(pattern, path)
-			if !ok && dir {
+			if whole, found := strings.CutSuffix(pattern, "/**"); found {
 				// "vendor/**" covers the directory as a whole: one skip, not
-				// one for each file in it.
-				if whole, found := strings.CutSuffix(pattern, "/**"); found {
-					ok, _ = doublestar.Match(whole, path)
+				// one for each file in it. It does not cover a file "vendor".
+				if self, _ := doublestar.Match(whole, path); self {
+					ok = dir
 				}
 			}
 			if ok {

@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/ulikunitz/xz"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
