@@ -21,6 +21,9 @@ import (
 // that could not be evaluated is a gap in the verdict. The error is for what
 // leaves no verdict: a cancelled context, or an input that cannot be encoded.
 func (s *Set) Decide(ctx context.Context, in *Input, waivers []gatehouse.Waiver) (gatehouse.Verdict, error) {
+	if in == nil || in.report == nil {
+		return gatehouse.Verdict{}, errors.New("decide: there is no input; make it with NewInput")
+	}
 	digest, err := in.report.Coverage.Digest()
 	if err != nil {
 		return gatehouse.Verdict{}, fmt.Errorf("decide: %w", err)

@@ -298,6 +298,38 @@ func TestHostileSharing(t *testing.T) {
 	}
 }
 
+func TestDecideExpectsScanners(t *testing.T) {
+	s := mustLoad(t, policy("package gatehouse.acme\n\n# METADATA\n# custom:\n#   expects: [sca, secrets, image]\ndeny contains \"x\" if count(input.findings) > 99\n"))
+	r := goodReport()
+	r.Coverage.Scanners[0].Status = gatehouse.StatusFailed
+	v := mustDecide(t, s, r)
+	if v.Outcome != gatehouse.OutcomeIncomplete || len(v.Gaps) != 2 {
+		t.Fatalf("%v %+v", v.Outcome, v.Gaps)
+	}
+	for i, name := range []string{"secrets", "image"} {
+		if !strings.Contains(v.Gaps[i].Reason, "gatehouse.acme.deny expects the scanner \""+name+"\"") {
+			t.Errorf("%+v", v.Gaps[i])
+		}
+	}
+	if v.Gaps[0].ID == v.Gaps[1].ID {
+		t.Error("two gaps have one id")
+	}
+	// A gap of a rule can be waived for a while, by the file of the policy.
+	v = mustDecide(t, s, r, parse(t, waiver("kind: coverage", "match: [rule]", "scope: {paths: [policy/a.rego]}"))...)
+	if v.Outcome != gatehouse.OutcomePass || len(v.Waived) != 2 {
+		t.Errorf("%v %+v", v.Outcome, v.Waived)
+	}
+}
+
+func TestDecideWithoutInput(t *testing.T) {
+	s := mustLoad(t, Options{Baseline: true})
+	for _, in := range []*Input{nil, {}} {
+		if v, err := s.Decide(t.Context(), in, nil); err == nil || v.Outcome != gatehouse.OutcomeIncomplete {
+			t.Errorf("%v, %v", v.Outcome, err)
+		}
+	}
+}
+
 func TestDecideCancelled(t *testing.T) {
 	s := mustLoad(t, Options{Baseline: true})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -142,7 +142,7 @@ func readAllSources(opts Options) (*bundle, error) {
 		}
 		b.rego = append(b.rego, files.rego...)
 		b.tests = append(b.tests, files.tests...)
-		b.dataFiles = append(b.dataFiles, files.data...)
+		b.dataFiles = append(b.dataFiles, slices.DeleteFunc(files.data, isManifest)...)
 		b.names = append(b.names, src.Name)
 	}
 	for _, src := range opts.Data {

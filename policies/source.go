@@ -281,6 +281,28 @@ func decodeData(f sourceFile) (any, error) {
 	return x, nil
 }
 
+// isManifest reports whether a file beside policies holds Kubernetes objects:
+// examples to try the policies on, and no data for them. If it were data after
+// all, what refers to it would not be defined, which is an error.
+func isManifest(f sourceFile) bool {
+	if name := strings.TrimSuffix(path.Base(f.path), path.Ext(f.path)); name == "data" {
+		return false
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(f.data))
+	for n := 0; ; n++ {
+		var object struct {
+			APIVersion string `yaml:"apiVersion"`
+			Kind       string `yaml:"kind"`
+		}
+		switch err := dec.Decode(&object); {
+		case err == io.EOF:
+			return n > 0
+		case err != nil || object.APIVersion == "" || object.Kind == "":
+			return false
+		}
+	}
+}
+
 // oneYAMLDocument refuses a second document, which would be lost.
 func oneYAMLDocument(data []byte) error {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
