@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io/fs"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/format"
 )
 
 var testNow = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
@@ -260,5 +263,21 @@ func TestSettingsErrors(t *testing.T) {
 		return v.Rule == "gatehouse.baseline.vulnerabilities.deny" && v.Severity == gatehouse.SeverityHigh
 	}) {
 		t.Error("the override had no effect")
+	}
+}
+
+func TestBaselineIsFormatted(t *testing.T) {
+	src, err := readSource(baselineSource())
+	if err != nil || len(src.rego) == 0 {
+		t.Fatal(len(src.rego), err)
+	}
+	for _, f := range slices.Concat(src.rego, src.tests) {
+		got, err := format.SourceWithOpts(f.display, f.data, format.Opts{RegoVersion: ast.RegoV1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, f.data) {
+			t.Errorf("%s is not formatted: run opa fmt --write", f.display)
+		}
 	}
 }

@@ -27,7 +27,10 @@ deny contains result if {
 }
 
 # malware_ids has the first id that says so.
-malware_ids(f) := array.slice([id |
-	some id in array.concat([f.rule], object.get(f.vulnerability, "aliases", []))
-	startswith(id, "MAL-")
-], 0, 1)
+malware_ids(f) := array.slice(
+	[id |
+		some id in array.concat([f.rule], object.get(f.vulnerability, "aliases", []))
+		startswith(id, "MAL-")
+	],
+	0, 1,
+)
