@@ -1,6 +1,7 @@
 package gatehouse
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -479,13 +480,20 @@ func (s *scan) runCanaries(ctx context.Context, k int) {
 		switch {
 		case err != nil:
 			reason = fmt.Sprintf("the scanner could not look at its known-bad sample, so its silence means nothing: %s", err.Reason)
-		case !returned || !slices.ContainsFunc(pass.result.Findings, func(f Finding) bool { return f.matches(c.Rule) }):
-			reason = fmt.Sprintf("the scanner missed its known-bad sample for rule %s, so its silence means nothing", c.Rule)
+		case !returned || !c.found(&pass.result):
+			reason = fmt.Sprintf("the scanner missed what is to be found in its known-bad sample (%s), so its silence means nothing", cmp.Or(c.Rule, "documents"))
 		default:
 			continue
 		}
 		s.canaries[k] = append(s.canaries[k], Gap{Code: GapCanary, Scanner: sc.Name, Entry: c.Name, Reason: reason})
 	}
+}
+
+func (c *Canary) found(r *result) bool {
+	if c.Rule == "" {
+		return len(r.Documents) == c.Documents
+	}
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.matches(c.Rule) })
 }
 
 func (f *Finding) matches(rule string) bool {

@@ -287,6 +287,7 @@ func TestExcludesAreSkipsWithReason(t *testing.T) {
 	}
 }
 
+// TestLinksAndSpecialFiles guards against TM-04.
 func TestLinksAndSpecialFiles(t *testing.T) {
 	outside := tree(t, map[string]string{"secret.txt": "bad"})
 	dir := tree(t, map[string]string{"real.txt": "bad"})
@@ -323,6 +324,7 @@ func (s *swapFS) Open(name string) (fs.File, error) {
 	return s.FS.Open(name)
 }
 
+// TestFileThatChangesUnderTheScan guards against TM-04.
 func TestFileThatChangesUnderTheScan(t *testing.T) {
 	outside := tree(t, map[string]string{"secret.txt": "bad"})
 	for name, swap := range map[string]func(p string) error{
@@ -350,6 +352,7 @@ func TestFileThatChangesUnderTheScan(t *testing.T) {
 	}
 }
 
+// TestUnreadable guards against TM-01.
 func TestUnreadable(t *testing.T) {
 	target := open(t, tree(t, map[string]string{"a.txt": "bad", "b.txt": "bad"}))
 	target.FS = &failingFS{target.FS}
@@ -371,6 +374,7 @@ func (f *failingFS) Open(name string) (fs.File, error) {
 	return f.FS.Open(name)
 }
 
+// TestTooLargeIsAGap guards against TM-05.
 func TestTooLargeIsAGap(t *testing.T) {
 	dir := tree(t, map[string]string{"a.txt": strings.Repeat("x", 2000), "b.txt": "bad"})
 	r := scan(t, open(t, dir), gatehouse.ScanOptions{MaxFileBytes: 1000}, words())
@@ -380,6 +384,7 @@ func TestTooLargeIsAGap(t *testing.T) {
 	}
 }
 
+// TestScannerMisbehaves guards against TM-01 and TM-03.
 func TestScannerMisbehaves(t *testing.T) {
 	for name, c := range map[string]struct {
 		scan func(context.Context, *gatehouse.File, *gatehouse.Pass) error
@@ -421,6 +426,7 @@ func TestScannerMisbehaves(t *testing.T) {
 	}
 }
 
+// TestCanary guards against TM-02.
 func TestCanary(t *testing.T) {
 	for name, change := range map[string]func(*gatehouse.Scanner){
 		"misses": func(s *gatehouse.Scanner) {
@@ -500,6 +506,7 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// TestDocumentsAreNotCached guards against TM-06.
 func TestDocumentsAreNotCached(t *testing.T) {
 	s := words()
 	s.ScanFile = func(_ context.Context, f *gatehouse.File, p *gatehouse.Pass) error {

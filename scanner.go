@@ -113,8 +113,11 @@ type Canary struct {
 	// Data returns the content. It is a function so that no sample of a secret
 	// stands in the program.
 	Data func() []byte
-	// Rule must be among the rules of the findings.
+	// Rule must be among the rules of the findings; empty if Documents is set.
 	Rule string
+	// Documents is how many documents must come of it, for a scanner that finds
+	// no problems but parses.
+	Documents int
 }
 
 // Database describes the data that a scanner matches against.
@@ -261,7 +264,7 @@ func Validate(scanners []*Scanner) error {
 			rules[r.ID] = true
 		}
 		for _, c := range s.Canaries {
-			if c.Name == "" || c.Path == "" || c.Data == nil || c.Rule == "" {
+			if c.Name == "" || c.Path == "" || c.Data == nil || (c.Rule == "") == (c.Documents == 0) {
 				bad("canary %q is incomplete", c.Name)
 			}
 		}

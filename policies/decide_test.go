@@ -240,6 +240,8 @@ func TestDecideIsReproducible(t *testing.T) {
 }
 
 // Hostile policies end with a gap, in bounded time and memory.
+//
+// It guards against TM-09.
 func TestDecideHostile(t *testing.T) {
 	exponential := "xs := numbers.range(1, 60)\n\tcount([1 | some a in xs; some b in xs; some c in xs; some d in xs; some e in xs; a + b + c + d + e < 0]) > 0"
 	hoard := "xs := numbers.range(1, 3000)\n\tcount([[a, b, c] | some a in xs; some b in xs; some c in xs]) > 0"

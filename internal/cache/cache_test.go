@@ -74,6 +74,8 @@ func TestEmptyValueIsKept(t *testing.T) {
 
 // Each byte of a log is damaged in turn: what is returned is right or missing,
 // and the next run heals the log.
+//
+// It guards against TM-13.
 func TestDamage(t *testing.T) {
 	dir := t.TempDir()
 	fill(t, dir, 0, 200)

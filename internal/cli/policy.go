@@ -23,7 +23,7 @@ func (a *app) policyCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.policyTestCommand(), a.policyListCommand(), a.policyExplainCommand(), a.policySchemaCommand())
+	cmd.AddCommand(a.policyTestCommand(), a.policyListCommand(), a.policyExplainCommand())
 	return cmd
 }
 
@@ -181,18 +181,6 @@ func ranges(lines []int) string {
 		i = j + 1
 	}
 	return strings.Join(parts, ", ")
-}
-
-func (a *app) policySchemaCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "schema",
-		Short: "Print the JSON Schema of the input that report policies see",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := a.stdout.Write(policies.InputSchema())
-			return err
-		},
-	}
 }
 
 func (a *app) policyTestCommand() *cobra.Command {

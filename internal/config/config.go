@@ -4,6 +4,7 @@
 package config
 
 import (
+	_ "embed" // the schema
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,12 @@ import (
 	"github.com/gatehouse-sec/gatehouse/internal/nearest"
 	"github.com/gatehouse-sec/gatehouse/internal/strictyaml"
 )
+
+//go:embed schema/gatehouse.schema.json
+var schemaJSON []byte
+
+// Schema returns the JSON Schema of [FileName].
+func Schema() []byte { return slices.Clone(schemaJSON) }
 
 // FileName is the name under which the configuration is looked for.
 const FileName = "gatehouse.yaml"

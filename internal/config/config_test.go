@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write the schema")
 
-const schemaFile = "../../docs/schema/gatehouse.schema.json"
+const schemaFile = "schema/gatehouse.schema.json"
 
 // schema makes the JSON Schema of gatehouse.yaml from its type.
 func schema(t *testing.T) []byte {

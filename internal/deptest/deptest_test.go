@@ -112,6 +112,7 @@ func anyBelow(p string, prefixes []string) bool {
 	return slices.ContainsFunc(prefixes, func(prefix string) bool { return below(p, prefix) })
 }
 
+// TestImports guards against TM-16, among others.
 func TestImports(t *testing.T) {
 	own, all := load(t)
 	for _, b := range bans {

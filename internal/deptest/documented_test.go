@@ -9,6 +9,8 @@ import (
 )
 
 // Each direct dependency has a reason in docs/dependencies.md.
+//
+// It guards against TM-16.
 func TestDependenciesAreDocumented(t *testing.T) {
 	data, err := os.ReadFile("../../go.mod")
 	if err != nil {

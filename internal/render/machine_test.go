@@ -408,6 +408,7 @@ func TestMarkdownSize(t *testing.T) {
 	}
 }
 
+// TestMarkdownEscapes guards against TM-14.
 func TestMarkdownEscapes(t *testing.T) {
 	out := render(t, "markdown", hostile())
 	allowed := strings.NewReplacer("<code>", "", "</code>", "", "<br>", "", "<sub>", "", "</sub>", "",

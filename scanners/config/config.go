@@ -35,6 +35,8 @@ func New() *gatehouse.Scanner {
 		Rules:    []gatehouse.Rule{},
 		Want:     want,
 		ScanFile: scanFile,
+		Canaries: []gatehouse.Canary{{Name: "two YAML documents", Path: "canary.yaml", Documents: 2,
+			Data: func() []byte { return []byte("a: &x {b: 1}\n---\nc: [true]\n") }}},
 	}
 }
 

@@ -1,5 +1,5 @@
 # A policy of your own. Packages below "gatehouse" see the report of a scan;
-# `gatehouse policy schema` prints its shape, and a misspelt field is an error
+# `gatehouse schema input` prints its shape, and a misspelt field is an error
 # when the policy is loaded.
 
 # METADATA
