@@ -238,3 +238,23 @@ func TestAdapterCrash(t *testing.T) {
 		}
 	}
 }
+
+// The checks of our own fire on old TLS and are silent on TLS 1.2 and 1.3.
+func TestOverridesOfChecks(t *testing.T) {
+	tests := []struct{ rule, text, bad, good, better string }{
+		{"AWS-0005", `resource "aws_api_gateway_domain_name" "x" { security_policy = "%s" }`, "TLS_1_0", "TLS_1_2", "SecurityPolicy_TLS13_1_3_2025_09"},
+		{"AWS-0013", "resource \"aws_cloudfront_distribution\" \"x\" {\n  viewer_certificate { minimum_protocol_version = \"%s\" }\n}\n", "TLSv1.2_2019", "TLSv1.2_2021", "TLSv1.3_2025"},
+		{"AZU-0006", "resource \"azurerm_app_service\" \"x\" {\n  site_config { min_tls_version = \"%s\" }\n}\n", "1.0", "1.2", "1.3"},
+		{"AZU-0059", "resource \"azurerm_storage_account\" \"x\" {\n  https_traffic_only_enabled = true\n  min_tls_version = \"%s\"\n}\n", "TLS1_0", "TLS1_2", "TLS1_3"},
+		{"GCP-0039", `resource "google_compute_ssl_policy" "x" { min_tls_version = "%s" }`, "TLS_1_1", "TLS_1_2", "TLS_1_3"},
+	}
+	s := fresh(t)()
+	for _, tt := range tests {
+		for value, want := range map[string]bool{tt.bad: true, tt.good: false, tt.better: false} {
+			r := scannertest.Scan(t, s, map[string]string{"main.tf": fmt.Sprintf(tt.text, value)})
+			if got := slices.ContainsFunc(r.Findings, func(f gatehouse.Finding) bool { return f.Rule == tt.rule }); got != want {
+				t.Errorf("%s with %q: got %v, want %v", tt.rule, value, got, want)
+			}
+		}
+	}
+}

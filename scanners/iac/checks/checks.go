@@ -89,13 +89,26 @@ type Set struct {
 	engines map[string]*engine // by type, and for cloud by provider
 }
 
-// Load reads a set. now is the time that checks see; if it is zero, checks
-// that look at the clock are left out.
-func Load(checks, libs fs.FS, now time.Time) (*Set, error) {
+// Load reads a set. Each of the overrides takes the place of the check with the
+// same id, which must exist. now is the time that checks see; if it is zero,
+// checks that look at the clock are left out.
+func Load(checks, overrides, libs fs.FS, now time.Time) (*Set, error) {
 	s := &Set{sources: map[string]string{}, now: now, engines: map[string]*engine{}}
 	files, err := regoFiles(checks)
 	if err != nil {
 		return nil, fmt.Errorf("read checks: %w", err)
+	}
+	better, err := regoFiles(overrides)
+	if err != nil {
+		return nil, fmt.Errorf("read overrides of checks: %w", err)
+	}
+	overridden := map[string]bool{} // by id: true once its check was seen
+	for name, text := range better {
+		c, _, err := parseHeader(name, text)
+		if err != nil {
+			return nil, fmt.Errorf("read the override %q: %w", name, err)
+		}
+		overridden[c.ID] = false
 	}
 	if len(files) == 0 {
 		return nil, errors.New("read checks: there is none")
@@ -105,7 +118,7 @@ func Load(checks, libs fs.FS, now time.Time) (*Set, error) {
 		return nil, fmt.Errorf("read libraries of checks: %w", err)
 	}
 	h := sha256.New()
-	for _, group := range []map[string]string{libFiles, files} {
+	for _, group := range []map[string]string{libFiles, files, better} {
 		for _, name := range sortedKeys(group) {
 			fmt.Fprintf(h, "%q %d\n%s", name, len(group[name]), group[name])
 			if _, dup := s.sources[name]; dup {
@@ -118,16 +131,20 @@ func Load(checks, libs fs.FS, now time.Time) (*Set, error) {
 	s.libs = sortedKeys(libFiles)
 
 	seen := map[string]string{}
-	for _, name := range sortedKeys(files) {
-		c, deprecated, err := parseHeader(name, files[name])
+	for _, name := range append(sortedKeys(files), sortedKeys(better)...) {
+		c, deprecated, err := parseHeader(name, s.sources[name])
 		if err != nil {
 			return nil, fmt.Errorf("read check %q: %w", name, err)
+		}
+		if _, ok := overridden[c.ID]; ok && better[name] == "" {
+			overridden[c.ID] = true
+			continue
 		}
 		if deprecated {
 			s.Deprecated++
 			continue
 		}
-		if now.IsZero() && readsClock(files[name]) {
+		if now.IsZero() && readsClock(s.sources[name]) {
 			s.Clocked++
 			continue
 		}
@@ -144,6 +161,11 @@ func Load(checks, libs fs.FS, now time.Time) (*Set, error) {
 				s.engines[key] = e
 			}
 			e.checks = append(e.checks, c)
+		}
+	}
+	for id, found := range overridden {
+		if !found {
+			return nil, fmt.Errorf("read overrides of checks: there is no check %q any more; remove its override", id)
 		}
 	}
 	sort.Slice(s.Checks, func(i, j int) bool { return s.Checks[i].ID < s.Checks[j].ID })

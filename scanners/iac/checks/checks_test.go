@@ -2,6 +2,7 @@ package checks
 
 import (
 	"testing"
+	"testing/fstest"
 	"time"
 
 	trivychecks "github.com/aquasecurity/trivy-checks"
@@ -10,7 +11,7 @@ import (
 
 func embedded(t testing.TB) *Set {
 	t.Helper()
-	s, err := Load(trivychecks.EmbeddedPolicyFileSystem, trivychecks.EmbeddedLibraryFileSystem, time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC))
+	s, err := Load(trivychecks.EmbeddedPolicyFileSystem, fstest.MapFS{}, trivychecks.EmbeddedLibraryFileSystem, time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}

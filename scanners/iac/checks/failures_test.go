@@ -35,7 +35,7 @@ const (
 
 func load(t *testing.T, now time.Time, files fstest.MapFS) *Set {
 	t.Helper()
-	s, err := Load(files, fstest.MapFS{"lib/l.rego": {Data: []byte("package lib.l\n\nimport rego.v1\n\nyes := true\n")}}, now)
+	s, err := Load(files, fstest.MapFS{}, fstest.MapFS{"lib/l.rego": {Data: []byte("package lib.l\n\nimport rego.v1\n\nyes := true\n")}}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestLoadRefuses(t *testing.T) {
 		"unknown type": {"a.rego": check("A", "p.a", "#     - type: cobol", always)},
 		"same id":      {"a.rego": good, "b.rego": check("A", "p.b", kubernetesSelector, always)},
 	} {
-		if _, err := Load(files, fstest.MapFS{}, time.Time{}); err == nil {
+		if _, err := Load(files, fstest.MapFS{}, fstest.MapFS{}, time.Time{}); err == nil {
 			t.Errorf("%s: there is no error", name)
 		}
 	}
@@ -145,5 +145,21 @@ func TestAddresses(t *testing.T) {
 		if got := countAddresses(tt.text); got != tt.count {
 			t.Errorf("countAddresses(%q) = %d, want %d", tt.text, got, tt.count)
 		}
+	}
+}
+
+func TestOverrides(t *testing.T) {
+	checks := fstest.MapFS{"a.rego": check("A", "p.a", kubernetesSelector, always), "b.rego": check("B", "p.b", kubernetesSelector, always)}
+	better := fstest.MapFS{"c.rego": check("A", "q.a", kubernetesSelector, `deny contains "better" if input`)}
+	s, err := Load(checks, better, fstest.MapFS{}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, _, err := s.Eval(t.Context(), Kubernetes, ast.MustParseTerm(`{}`).Value)
+	if err != nil || len(results) != 2 || results[0].Message != "better" {
+		t.Errorf("got %+v, %v", results, err)
+	}
+	if _, err := Load(fstest.MapFS{"b.rego": checks["b.rego"]}, better, fstest.MapFS{}, time.Time{}); err == nil {
+		t.Error("an override of nothing is no error")
 	}
 }
