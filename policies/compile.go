@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/gatehouse-sec/gatehouse/internal/nearest"
 	"slices"
 	"strings"
 	"sync"
@@ -244,7 +245,7 @@ func explainError(e *ast.Error) string {
 		if strings.HasPrefix(name, "data.") {
 			return fmt.Sprintf("no policy defines the function %s: give the file that has it, or correct the name", name)
 		}
-		return fmt.Sprintf("there is no function %s: %s", name, suggestion(name, AllowedBuiltins()))
+		return fmt.Sprintf("there is no function %s%s", name, nearest.Hint(name, AllowedBuiltins()))
 	}
 	if name, ok := strings.CutPrefix(e.Message, "deprecated built-in function calls in expression: "); ok {
 		return fmt.Sprintf("policies may not call %s: %s", name, refusedBuiltins[name])
@@ -258,7 +259,7 @@ func explainError(e *ast.Error) string {
 			}
 		}
 		if len(known) > 0 {
-			return fmt.Sprintf("%s: there is no field %q here: %s", d.Ref, have, suggestion(have, known))
+			return fmt.Sprintf("%s: there is no field %q here%s", d.Ref, have, nearest.Hint(have, known))
 		}
 	}
 	if strings.Contains(e.Message, "is recursive") {

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"github.com/gatehouse-sec/gatehouse/internal/nearest"
 	"slices"
 	"strings"
 
@@ -53,7 +54,7 @@ func (s *Set) Explain(name string) ([]Explanation, error) {
 			}
 		}
 		slices.Sort(names)
-		return nil, fmt.Errorf("explain %q: no policy rule has that path, id or package: %s", name, suggestion(name, slices.Compact(names)))
+		return nil, fmt.Errorf("explain %q: no policy rule has that path, id or package%s", name, nearest.Hint(name, slices.Compact(names)))
 	}
 	out := make([]Explanation, len(found))
 	for i, u := range found {

@@ -2,10 +2,13 @@ package policies
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -236,3 +239,5 @@ func jsonValue(b []byte) (ast.Value, error) {
 	}
 	return ast.InterfaceToValue(x)
 }
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

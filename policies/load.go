@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/gatehouse-sec/gatehouse/internal/nearest"
 	"slices"
 	"strings"
 	"time"
@@ -256,10 +257,10 @@ func (b *bundle) choose(opts Options) ([]*pkg, error) {
 		if matched[i] || opts.Namespaces == nil || opts.AllNamespaces {
 			continue
 		}
-		errs = append(errs, fmt.Errorf("namespace %q is not the package of any policy: %s", ns, suggestion(ns, b.userPackages())))
+		errs = append(errs, fmt.Errorf("namespace %q is not the package of any policy%s", ns, nearest.Hint(ns, b.userPackages())))
 	}
 	if len(errs) == 0 && len(opts.Policies) > 0 && !slices.ContainsFunc(chosen, func(p *pkg) bool { return !p.embedded }) {
-		errs = append(errs, fmt.Errorf("the policies in %s have no rule called deny, violation or warn", quoteList(sourceNames(opts.Policies), ", ")))
+		errs = append(errs, fmt.Errorf("the policies in %s have no rule called deny, violation or warn", nearest.Quote(sourceNames(opts.Policies), ", ")))
 	}
 	return chosen, errors.Join(errs...)
 }

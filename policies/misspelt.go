@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"github.com/gatehouse-sec/gatehouse/internal/nearest"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -30,7 +31,7 @@ func (b *bundle) misspelt(m *ast.Module) []error {
 				if known[string(s)] {
 					continue
 				}
-				if n := nearest(string(s), inputFields()); len(n) > 0 && editDistance(string(s), n[0]) <= 2 {
+				if n := nearest.Names(string(s), inputFields()); len(n) > 0 && nearest.Distance(string(s), n[0]) <= 2 {
 					errs = append(errs, fmt.Errorf("%s: %s: nothing has a field %q: did you mean %q? If it is right, read it with object.get(…, %q, default)",
 						place(t.Location), r, string(s), n[0], string(s)))
 				}

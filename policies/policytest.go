@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"github.com/gatehouse-sec/gatehouse/internal/nearest"
 	"slices"
 	"strings"
 	"time"
@@ -97,7 +98,7 @@ func Test(ctx context.Context, sources []Source, opts TestOptions) (TestResult, 
 		b.tests = slices.DeleteFunc(b.tests, func(f sourceFile) bool { return b.embedded[f.display] })
 	}
 	if len(b.tests) == 0 {
-		return fail(fmt.Errorf("there is no test: no file called *_test.rego in %s", quoteList(sourceNames(sources), ", ")))
+		return fail(fmt.Errorf("there is no test: no file called *_test.rego in %s", nearest.Quote(sourceNames(sources), ", ")))
 	}
 	b.data.root["gatehouse"] = map[string]any{"settings": settings}
 	if err := b.parse(slices.Concat(b.rego, b.tests)); err != nil {

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"github.com/gatehouse-sec/gatehouse/internal/nearest"
 	"regexp"
 	"strings"
 	"time"
@@ -122,7 +123,7 @@ func (p *pkg) addModule(file string, m *ast.Module) {
 				place(r.Location), n, p.path, n))
 		case isSet:
 			for _, known := range []string{"deny", "violation", "warn"} {
-				if n != known && editDistance(n, known) == 1 {
+				if n != known && nearest.Distance(n, known) == 1 {
 					p.problems = append(p.problems, fmt.Errorf("%s: rule %q of package %q is never evaluated: did you mean %q? If it is a helper, name it differently",
 						place(r.Location), n, p.path, known))
 				}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/gatehouse-sec/gatehouse/internal/nearest"
 	"io/fs"
 	"math"
 	"slices"
@@ -79,12 +80,12 @@ func mergeSettings(overrides map[string]any) (map[string]any, error) {
 		name := rule + "." + key
 		rs, ok := schema.Properties[rule]
 		if !ok {
-			errs = append(errs, fmt.Errorf("setting %q: the baseline pack has no rule %q with settings: %s", name, rule, suggestion(rule, sortedKeys(schema.Properties))))
+			errs = append(errs, fmt.Errorf("setting %q: the baseline pack has no rule %q with settings%s", name, rule, nearest.Hint(rule, sortedKeys(schema.Properties))))
 			return
 		}
 		ks, ok := rs.Properties[key]
 		if !ok {
-			errs = append(errs, fmt.Errorf("setting %q: rule %q has no setting %q: %s", name, rule, key, suggestion(key, sortedKeys(rs.Properties))))
+			errs = append(errs, fmt.Errorf("setting %q: rule %q has no setting %q%s", name, rule, key, nearest.Hint(key, sortedKeys(rs.Properties))))
 			return
 		}
 		v, err := ks.check(v)
@@ -103,7 +104,7 @@ func mergeSettings(overrides map[string]any) (map[string]any, error) {
 		keys, ok := v.(map[string]any)
 		if !ok {
 			if _, known := schema.Properties[rule]; known {
-				errs = append(errs, fmt.Errorf("setting %q: want an object with the keys %s, got %s", rule, quoteList(sortedKeys(schema.Properties[rule].Properties), ", "), describeValue(v)))
+				errs = append(errs, fmt.Errorf("setting %q: want an object with the keys %s, got %s", rule, nearest.Quote(sortedKeys(schema.Properties[rule].Properties), ", "), describeValue(v)))
 			} else {
 				set(rule, "", v)
 			}
@@ -149,7 +150,7 @@ func (s *settingSchema) check(v any) (any, error) {
 				return e, nil
 			}
 		}
-		if n := nearest(x, s.Enum); len(n) > 0 {
+		if n := nearest.Names(x, s.Enum); len(n) > 0 {
 			return nil, fmt.Errorf("want one of %s, got %q: did you mean %s?", strings.Join(s.Enum, ", "), x, n[0])
 		}
 		return nil, wrong("one of " + strings.Join(s.Enum, ", "))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"github.com/gatehouse-sec/gatehouse/internal/nearest"
 	"io"
 	"slices"
 	"strings"
@@ -140,7 +141,7 @@ func (p *waiverParser) fields(n *yaml.Node, what string, known []string) map[str
 		k, v := n.Content[i], n.Content[i+1]
 		switch {
 		case !slices.Contains(known, k.Value):
-			p.bad(k, "unknown key %q in %s: %s", k.Value, what, suggestion(k.Value, known))
+			p.bad(k, "unknown key %q in %s%s", k.Value, what, nearest.Hint(k.Value, known))
 			continue
 		case out[k.Value] != nil:
 			p.bad(k, "key %q is given twice in %s", k.Value, what)
@@ -169,7 +170,7 @@ func (p *waiverParser) waiver(n *yaml.Node) (gatehouse.Waiver, bool) {
 		kinds = append(kinds, string(k))
 	}
 	if w.Kind != "" && !slices.Contains(kinds, string(w.Kind)) {
-		p.bad(f["kind"], "%s: unknown kind %q: %s", what, w.Kind, suggestion(string(w.Kind), kinds))
+		p.bad(f["kind"], "%s: unknown kind %q%s", what, w.Kind, nearest.Hint(string(w.Kind), kinds))
 	}
 	w.Match = p.list(f["match"], what, "match")
 	if len(w.Match) == 0 {
@@ -264,7 +265,7 @@ func tooBroad(w *gatehouse.Waiver) []string {
 			for _, c := range gatehouse.GapCodes() {
 				codes = append(codes, string(c))
 			}
-			add("match %q is not a code of a gap: %s", m, suggestion(m, codes))
+			add("match %q is not a code of a gap%s", m, nearest.Hint(m, codes))
 		case strings.Contains(m, "*") && !scoped:
 			add("match %q has a wildcard and no scope: name the rules, or narrow the scope", m)
 		}

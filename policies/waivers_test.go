@@ -112,7 +112,7 @@ func TestParseWaiversRefuses(t *testing.T) {
 		{"not a purl", waiver(`scope: {purls: ["lodash"]}`), []string{`starts with "pkg:"`}},
 		{"secret without scope", waiver("kind: secret"), []string{"needs scope.paths or scope.fingerprints"}},
 		{"coverage without scope", waiver("kind: coverage", "match: [parse]"), []string{"needs scope.paths or scope.scanners"}},
-		{"coverage of an unknown code", waiver("kind: coverage", "match: [pares]", "scope: {paths: [a]}"), []string{`"pares" is not a code of a gap: did you mean "parse"?`}},
+		{"coverage of an unknown code", waiver("kind: coverage", "match: [pares]", "scope: {paths: [a]}"), []string{`"pares" is not a code of a gap; did you mean "parse"?`}},
 		{"coverage of codes by wildcard", waiver("kind: coverage", `match: ["p*"]`, "scope: {paths: [a]}"), []string{"is not a code of a gap"}},
 	}
 	for _, g := range []string{"**", "*", "**/*", "*/**", "**/**", ".", "", "./", "/", "**/*.*", "{**,a}", "[a-zA-Z]**", "?**", "{a,**/*}", "**/", "/etc/x", "../x", "./a", "a/", "[", "{*,*/*,*/*/*}"} {

@@ -18,11 +18,10 @@ func Names(s string, names []string) []string {
 	var all []scored
 	low := strings.ToLower(s)
 	for _, n := range names {
-		d := editDistance(low, strings.ToLower(n))
-		short := n[strings.LastIndexByte(n, '.')+1:]
-		d = min(d, editDistance(low, strings.ToLower(short))+1)
+		d := Distance(low, strings.ToLower(n))
+		d = min(d, Distance(low, strings.ToLower(lastParts(n, 1+strings.Count(s, "."))))+1)
 		switch {
-		case d <= max(2, len(s)/3):
+		case d <= max(1, len(s)/3):
 		case len(s) >= 3 && strings.Contains(strings.ToLower(n), low):
 			d = len(s)
 		default:
@@ -38,23 +37,33 @@ func Names(s string, names []string) []string {
 	return out
 }
 
+// lastParts are the last n dot-separated parts of a name.
+func lastParts(name string, n int) string {
+	i := len(name)
+	for ; n > 0 && i >= 0; n-- {
+		i = strings.LastIndexByte(name[:i], '.')
+	}
+	return name[i+1:]
+}
+
 // Hint is the end of an error about the unknown name s, with a semicolon in
 // front: what may have been meant, or else what there is.
 func Hint(s string, names []string) string {
 	if n := Names(s, names); len(n) > 0 {
-		return fmt.Sprintf("; did you mean %s?", quoteList(n, " or "))
+		return fmt.Sprintf("; did you mean %s?", Quote(n, " or "))
 	}
 	names = slices.Sorted(slices.Values(names))
 	switch {
 	case len(names) == 0:
 		return "; there is none"
 	case len(names) > 20:
-		return fmt.Sprintf("; known are %s and %d more", quoteList(names[:20], ", "), len(names)-20)
+		return fmt.Sprintf("; known are %s and %d more", Quote(names[:20], ", "), len(names)-20)
 	}
-	return "; known are " + quoteList(names, ", ")
+	return "; known are " + Quote(names, ", ")
 }
 
-func quoteList(names []string, sep string) string {
+// Quote writes the names in quotes, with sep between them.
+func Quote(names []string, sep string) string {
 	q := make([]string, len(names))
 	for i, n := range names {
 		q[i] = fmt.Sprintf("%q", n)
@@ -62,9 +71,9 @@ func quoteList(names []string, sep string) string {
 	return strings.Join(q, sep)
 }
 
-// editDistance counts insertions, deletions, substitutions and swaps of
+// Distance counts insertions, deletions, substitutions and swaps of
 // neighbours. Long names are cut, since nobody misspells those by a little.
-func editDistance(a, b string) int {
+func Distance(a, b string) int {
 	const longest = 200
 	a, b = a[:min(len(a), longest)], b[:min(len(b), longest)]
 	var before, prev []int
