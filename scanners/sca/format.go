@@ -91,6 +91,7 @@ var formatsByName, formatsByPattern = indexFormats()
 
 type patternFormat struct {
 	pattern string
+	suffix  string // what follows the last star: most names differ here
 	format  *format
 }
 
@@ -100,7 +101,7 @@ func indexFormats() (map[string]*format, []patternFormat) {
 	for i := range formats {
 		for _, name := range formats[i].names {
 			if strings.Contains(name, "*") {
-				byPattern = append(byPattern, patternFormat{name, &formats[i]})
+				byPattern = append(byPattern, patternFormat{name, name[strings.LastIndexByte(name, '*')+1:], &formats[i]})
 				continue
 			}
 			byName[name] = &formats[i]
@@ -116,9 +117,15 @@ func formatOf(name string) *format {
 		return f
 	}
 	for _, p := range formatsByPattern {
+		if !strings.HasSuffix(base, p.suffix) {
+			continue
+		}
 		if ok, _ := path.Match(p.pattern, base); ok {
 			return p.format
 		}
+	}
+	if !strings.HasSuffix(base, ".txt") && !strings.HasSuffix(base, ".lockfile") {
+		return nil
 	}
 	switch dir := strings.ToLower(path.Base(path.Dir(name))); {
 	case isRequirements(name):

@@ -118,7 +118,7 @@ func groups(files []gatehouse.FileInfo) []gatehouse.Group {
 	maven := gatehouse.Group{Type: mavenGroup, Dir: "."}
 	// The context is a bonus: it may not take the room of what must be there.
 	room := int64(limits.MaxGroupBytes / 2)
-	covered := coveredManifests(files, dirs)
+	covered := coveredManifests(files)
 	for _, f := range files {
 		switch format := formatOf(f.Path); {
 		case path.Base(f.Path) == pomFile && installedIn(f.Path) == "":
@@ -150,24 +150,29 @@ func groups(files []gatehouse.FileInfo) []gatehouse.Group {
 
 // coveredManifests gives for each lockfile the manifests that it covers: those
 // beside it, and those below it that have no lockfile nearer.
-func coveredManifests(files []gatehouse.FileInfo, dirs map[string][]string) map[string][]string {
+func coveredManifests(files []gatehouse.FileInfo) map[string][]string {
+	locks := map[string][]string{} // by path of the manifest beside them
+	manifests := map[string]bool{} // base names
+	for _, f := range files {
+		if format := formatOf(f.Path); format != nil && format.manifest != "" {
+			beside := path.Join(path.Dir(f.Path), format.manifest)
+			locks[beside] = append(locks[beside], f.Path)
+			manifests[format.manifest] = true
+		}
+	}
 	covered := map[string][]string{}
 	for _, f := range files {
 		base := path.Base(f.Path)
-		if installedIn(f.Path) != "" {
+		if !manifests[base] || installedIn(f.Path) != "" {
 			continue
 		}
 		for dir := path.Dir(f.Path); ; dir = path.Dir(dir) {
-			found := false
-			for _, name := range dirs[dir] {
-				lock := path.Join(dir, name)
-				if format := formatOf(lock); format != nil && format.manifest == base {
-					covered[lock] = append(covered[lock], f.Path)
-					found = true
-				}
+			found := locks[path.Join(dir, base)]
+			for _, lock := range found {
+				covered[lock] = append(covered[lock], f.Path)
 			}
 			// Only workspaces of npm and Cargo lock what is below.
-			if found || dir == "." || base != "package.json" && base != "Cargo.toml" {
+			if len(found) > 0 || dir == "." || base != "package.json" && base != "Cargo.toml" {
 				break
 			}
 		}
