@@ -62,6 +62,11 @@ const (
 	// in recursive consumers, and no configuration nests over 100.
 	MaxNesting = 500
 
+	// MaxTerraformBytes is the largest Terraform file that is parsed: the parser
+	// takes about 700 bytes of memory for each byte. Files written by people are
+	// below 200 KiB, and generated ones that are larger can be split.
+	MaxTerraformBytes = 1 << 20
+
 	// MaxTerraformModules bounds the module instances below one root module,
 	// which a few nested calls can make grow exponentially. The largest public
 	// landing zones have some hundred.

@@ -2,9 +2,11 @@ package iac
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"testing/fstest"
 
@@ -44,6 +46,10 @@ func (s *scanner) scanTemplate(ctx context.Context, f *gatehouse.File, doc *yaml
 		sub.place = func(loc *gatehouse.Location) {
 			*loc = gatehouse.Location{Path: f.Path, Line: lineOf(doc, sub.resourceAt(loc.Line))}
 		}
+	}
+	if name == f.Path && path.Ext(name) != ".json" && json.Valid(data) {
+		name = "template.json" // by which the parser knows
+		sub.place = func(loc *gatehouse.Location) { loc.Path = f.Path }
 	}
 	template, err := cloudformation.New().ParseFile(ctx, oneFile{fstest.MapFS{name: {Data: data}}}, name)
 	if err != nil {

@@ -88,6 +88,7 @@ func TestFindings(t *testing.T) {
 		{"Kubernetes", "a/pod.yaml", "a: b\n---\n" + badPod, "KSV-0017", "a/pod.yaml:10 kubernetes Pod/app/bad kubernetes"},
 		{"CloudFormation", "stack.template", badTemplate, "AWS-0092", "stack.template:9 cloudformation Bad aws"},
 		{"CloudFormation with aliases", "stack.yml", "Resources:\n  A: {Type: 'AWS::SNS::Topic', Metadata: &m {a: b}}\n  Bad:\n    Type: AWS::S3::Bucket\n    Metadata: *m\n    Properties: {AccessControl: PublicRead}\n", "AWS-0092", "stack.yml:3 cloudformation Bad aws"},
+		{"CloudFormation in JSON", "stack.template", "{\n\t\"Resources\": {\n\t\t\"Bad\": {\n\t\t\t\"Type\": \"AWS::S3::Bucket\",\n\t\t\t\"Properties\": {\"AccessControl\": \"PublicRead\"}\n\t\t}\n\t}\n}\n", "AWS-0092", "stack.template:5 cloudformation Bad aws"},
 		{"Terraform", "x/main.tf", "locals { acl = \"public-read\" }\nresource \"aws_s3_bucket\" \"b\" {\n  acl = local.acl\n}\n", "AWS-0092", "x/main.tf:3 terraform aws_s3_bucket.b aws"},
 	}
 	s := fresh(t)()

@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"strings"
@@ -102,14 +103,27 @@ func withFiles(base map[string]function.Function, fsys fs.FS, dir string) map[st
 	for name, f := range all {
 		inner[name] = f
 	}
-	all["templatefile"] = funcs.MakeTemplateFileFunc(fsys, dir, func() map[string]function.Function { return inner })
+	read := all["file"]
+	all["templatefile"] = guarded(funcs.MakeTemplateFileFunc(fsys, dir, func() map[string]function.Function { return inner }), func(args []cty.Value) error {
+		if v, err := read.Call(args[:1]); err == nil && deepTemplate(text([]cty.Value{v}, 0)) {
+			return errors.New("the template nests too deeply")
+		}
+		return nil
+	})
 	return all
 }
+
+// maxFileBytes bounds the files that functions can read. Larger ones are no
+// text that a configuration is made of.
+const maxFileBytes = 256 << 10
 
 // fileSystem is the files of the target, for the functions that read files.
 func fileSystem(files map[string][]byte) fs.FS {
 	fsys := fstest.MapFS{}
 	for name, data := range files {
+		if len(data) > maxFileBytes {
+			continue
+		}
 		fsys[name] = &fstest.MapFile{Data: data, Mode: 0o644}
 	}
 	return sandbox{fsys}

@@ -241,6 +241,25 @@ resource "r" "x" { v = module.remote.id }
 			map[string]string{}, []gatehouse.GapCode{gatehouse.GapTooLarge, gatehouse.GapTooLarge},
 		},
 		{
+			"long chains of operators",
+			map[string]string{
+				"plus/main.tf":        "locals { a = 1" + strings.Repeat("+1", 100_000) + " }",
+				"index/main.tf":       "locals { a = [1]" + strings.Repeat("[0]", 2_000) + " }",
+				"not/main.tf":         "locals { a = " + strings.Repeat("!", 100_000) + "true }",
+				"choice/main.tf":      "locals { a = " + strings.Repeat("true?1:", 50_000) + "1 }",
+				"directive/main.tf":   "locals { a = \"" + strings.Repeat("%{if true}", 20_000) + strings.Repeat("%{endif}", 20_000) + "\" }",
+				"plus/x.tf.json":      `{"locals": {"b": "${1` + strings.Repeat("+1", 100_000) + `}"}}`,
+				"index/x.tf.json":     `{"locals": {"b": "${x` + strings.Repeat("[0]", 20_000) + `}"}}`,
+				"large/main.tf":       strings.Repeat("#", limits.MaxTerraformBytes+1),
+				"template/plus.tf":    "resource \"r\" \"y\" { v = templatefile(\"plus.tftpl\", {}) }\n",
+				"template/plus.tftpl": "${1" + strings.Repeat("+1", 120_000) + "}",
+				"template/main.tf":    "resource \"r\" \"x\" { v = length(templatefile(\"a.tftpl\", {})) }\n",
+				"template/a.tftpl":    strings.Repeat("%{if true}", 12_000) + strings.Repeat("%{endif}", 12_000),
+				"template/b.tf.json":  `{"locals": {"b": "` + strings.Repeat("%{if true}", 40_000) + `"}}`,
+			},
+			map[string]string{"template r.x": "unknown", "template r.y": "unknown"}, []gatehouse.GapCode{gatehouse.GapTooLarge},
+		},
+		{
 			"functions that could fill the memory",
 			map[string]string{"main.tf": `
 resource "r" "a" { v = format("%999999999d", 1) }

@@ -74,6 +74,10 @@ func (t *tree) fail(name string, code gatehouse.GapCode, line int, reason string
 
 func (t *tree) parse(name string) *hcl.File {
 	data := t.files[name]
+	if len(data) > limits.MaxTerraformBytes {
+		t.fail(name, gatehouse.GapTooLarge, 0, fmt.Sprintf("%d bytes of Terraform are more than the limit of %d; split the file", len(data), limits.MaxTerraformBytes))
+		return nil
+	}
 	if line, deep := tooDeep(data); deep {
 		t.fail(name, gatehouse.GapTooLarge, line, fmt.Sprintf("it nests deeper than the limit of %d levels", limits.MaxNesting))
 		return nil
@@ -85,6 +89,10 @@ func (t *tree) parse(name string) *hcl.File {
 	var file *hcl.File
 	var diags hcl.Diagnostics
 	if strings.HasSuffix(name, ".json") {
+		if deepJSON(data) {
+			t.fail(name, gatehouse.GapTooLarge, 0, fmt.Sprintf("an expression nests deeper than the limit of %d levels", maxExpression))
+			return nil
+		}
 		file, diags = hcljson.Parse(data, name)
 	} else {
 		file, diags = hclsyntax.ParseConfig(data, name, hcl.InitialPos)
@@ -94,7 +102,76 @@ func (t *tree) parse(name string) *hcl.File {
 		t.fail(name, gatehouse.GapParse, line, reason)
 		return nil
 	}
+	if body, ok := file.Body.(*hclsyntax.Body); ok && deepTree(body) {
+		t.fail(name, gatehouse.GapTooLarge, 0, fmt.Sprintf("an expression nests deeper than the limit of %d levels", maxExpression))
+		return nil
+	}
 	return file
+}
+
+// maxExpression bounds the depth of the tree of one file or template. Long
+// chains of operators make deep trees without nesting in the text, and the
+// evaluation needs more than a kilobyte of stack for each level.
+const maxExpression = 10 * limits.MaxNesting
+
+// deepJSON reports whether a string of Terraform in JSON, which is a template
+// that is parsed when it is evaluated, is deeper than the bound.
+func deepJSON(data []byte) bool {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	for {
+		tok, err := dec.Token()
+		if err != nil {
+			return false // the end, or an error for the real parser
+		}
+		if text, ok := tok.(string); ok && deepTemplate(text) {
+			return true
+		}
+	}
+}
+
+// deepTemplate reports whether a template is deeper than the bound, which a
+// short one cannot be.
+func deepTemplate(text string) bool {
+	if len(text) < maxExpression {
+		return false
+	}
+	if _, deep := tooDeep([]byte(text)); deep {
+		return true
+	}
+	expr, _ := hclsyntax.ParseTemplate([]byte(text), "", hcl.InitialPos)
+	return expr != nil && deepTree(expr)
+}
+
+// deepTree reports whether the tree is deeper than the bound.
+func deepTree(root hclsyntax.Node) (deep bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			if _, ok := p.(tooDeepTree); !ok {
+				panic(p)
+			}
+			deep = true
+		}
+	}()
+	_ = hclsyntax.Walk(root, &depthWalker{})
+	return false
+}
+
+// depthWalker leaves the walk by a panic, as there is no other way, before the
+// walk is too deep itself.
+type depthWalker struct{ depth int }
+
+type tooDeepTree struct{}
+
+func (w *depthWalker) Enter(hclsyntax.Node) hcl.Diagnostics {
+	if w.depth++; w.depth > maxExpression {
+		panic(tooDeepTree{})
+	}
+	return nil
+}
+
+func (w *depthWalker) Exit(hclsyntax.Node) hcl.Diagnostics {
+	w.depth--
+	return nil
 }
 
 func firstError(diags hcl.Diagnostics) (line int, reason string) {
@@ -216,10 +293,14 @@ func localDir(from, source string) (string, bool) {
 func tooDeep(data []byte) (line int, deep bool) {
 	line = 1
 	depth, run, choices := 0, 0, 0
-	for _, c := range data {
+	for i, c := range data {
 		switch c {
 		case '\n':
 			line++
+		case '%':
+			if i+1 < len(data) && data[i+1] == '{' {
+				choices++ // a directive in a template
+			}
 		case '(', '[', '{':
 			depth++
 		case ')', ']', '}':
@@ -234,7 +315,7 @@ func tooDeep(data []byte) (line int, deep bool) {
 		default:
 			run = 0
 		}
-		if depth > limits.MaxNesting || run > 100*limits.MaxNesting || choices > 100*limits.MaxNesting {
+		if depth > limits.MaxNesting || run > 10*limits.MaxNesting || choices > 10*limits.MaxNesting {
 			return line, true
 		}
 	}
