@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"sort"
 	"strings"
 	"text/template"
@@ -15,6 +16,7 @@ import (
 	helmchart "helm.sh/helm/v4/pkg/chart"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
 const (
@@ -67,7 +69,7 @@ func renderAll(ctx context.Context, c *chart.Chart, values common.Values, paths 
 	root.Funcs(functions()).Funcs(r.late(root))
 	parsed := names[:0:0]
 	for _, name := range names {
-		if _, err := root.New(name).Parse(sources[name].text); err != nil {
+		if _, err := parse(root.New(name), sources[name].text); err != nil {
 			fail(name, err)
 			continue
 		}
@@ -93,6 +95,29 @@ func renderAll(ctx context.Context, c *chart.Chart, values common.Values, paths 
 		}
 	}
 	return manifests, problems
+}
+
+// control finds the actions that nest.
+var control = regexp.MustCompile(`\{\{-?\s*(if|with|range|block|define|else\s+(?:if|with)|end)\b`)
+
+// parse adds a template, unless it nests so deeply that the recursive parser
+// could run out of stack.
+func parse(t *template.Template, text string) (*template.Template, error) {
+	depth, chained := 0, 0
+	for _, m := range control.FindAllStringSubmatch(text, -1) {
+		switch {
+		case m[1] == "end":
+			depth = max(0, depth-1)
+		case strings.HasPrefix(m[1], "else"):
+			chained++ // each nests in the one before
+		default:
+			depth++
+		}
+		if depth > limits.MaxNesting || chained > 10*limits.MaxNesting {
+			return nil, fmt.Errorf("it nests deeper than the limit of %d levels", limits.MaxNesting)
+		}
+	}
+	return t.Parse(text)
 }
 
 // collect gathers the templates of a chart and its dependencies. A chart sees
@@ -178,7 +203,7 @@ func (r *renderer) late(t *template.Template) template.FuncMap {
 			}
 			clone.Option("missingkey=zero").Funcs(r.late(clone))
 			const name = "tpl"
-			if _, err := clone.New(name).Parse(text); err != nil {
+			if _, err := parse(clone.New(name), text); err != nil {
 				return "", err
 			}
 			return r.execute(clone, name, data)
