@@ -207,4 +207,3 @@ func clip(s string) string {
 	}
 	return s
 }
-
