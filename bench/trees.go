@@ -17,6 +17,9 @@ type tree struct {
 }
 
 func (t *tree) String() string {
+	if t.files == 1 {
+		return fmt.Sprintf("%s (%d bytes)", t.name, t.bytes)
+	}
 	return fmt.Sprintf("%s (%s files, %s)", t.name, thousands(t.files), megabytes(t.bytes))
 }
 
