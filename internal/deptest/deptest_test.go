@@ -13,8 +13,8 @@ import (
 
 const module = "github.com/gatehouse-sec/gatehouse"
 
-// ban forbids packages below from to import packages below to, except those
-// below except. A ban whose packages do not exist any more fails.
+// ban forbids packages below from to import packages below to (just that
+// package if to ends in "$"), except those below except. A ban whose packages do not exist any more fails.
 type ban struct {
 	from, to string
 	except   []string
@@ -42,11 +42,10 @@ var bans = []ban{
 	{from: "./policies", to: "net/http", reason: "policies have no network"},
 	{from: "./", to: "github.com/aquasecurity/trivy/pkg/misconf", deep: true, reason: "700 packages, and its own driver"},
 	{from: "./", to: "github.com/aquasecurity/trivy/pkg/fanal/analyzer", deep: true, reason: "2,187 packages, and it swallows errors"},
-	{from: "./", to: "github.com/aquasecurity/trivy/pkg/iac/rego", deep: true, reason: "it compiles all checks twice for each process"},
+	{from: "./", to: "github.com/aquasecurity/trivy/pkg/iac/rego$", deep: true, reason: "it compiles all checks twice for each process"},
 	{from: "./", to: "github.com/aquasecurity/trivy/pkg/iac/scanners/helm", deep: true, reason: "60 MB of memory at start; helm's engine alone renders charts"},
 	{from: "./", to: "github.com/aquasecurity/trivy-db/pkg/vulndb", deep: true, reason: "an init function there runs the go command, and panics without it"},
 	{from: "./", to: "github.com/aquasecurity/trivy-db/pkg/db", deep: true, reason: "one global database for each process, and it deletes files"},
-	{from: "./", to: "k8s.io/client-go/kubernetes", deep: true, reason: "20 MB of memory at start, and nothing here talks to a cluster"},
 }
 
 // allowed are the importers for which a ban does not hold.
@@ -104,7 +103,10 @@ func below(p, prefix string) bool {
 	if prefix == "." {
 		return p == module
 	}
-	prefix = full(prefix)
+	prefix, exact := strings.CutSuffix(full(prefix), "$")
+	if exact {
+		return p == prefix
+	}
 	return p == prefix || strings.HasPrefix(p, prefix+"/")
 }
 
@@ -160,8 +162,8 @@ func find(all map[string]*pkg, from, to string, seen map[string]bool) []string {
 	return nil
 }
 
-// The command must stay light, because each CI job starts it: about 1,000
-// packages are the parsers of Terraform with what they need.
+// The command must stay light, because each CI job starts it. Most packages are
+// those of Kubernetes that helm's charts need, and the adapters of Terraform.
 func TestWeight(t *testing.T) {
 	_, all := load(t)
 	seen := map[string]bool{}
@@ -176,10 +178,10 @@ func TestWeight(t *testing.T) {
 		}
 	}
 	for target, budget := range map[string]int{
-		module:                      80,
+		module:                      130,
 		module + "/policies":        450,
 		module + "/internal/render": 120,
-		module + "/cmd/gatehouse":   1800,
+		module + "/cmd/gatehouse":   1500,
 	} {
 		clear(seen)
 		count(target)

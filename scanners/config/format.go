@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"github.com/gatehouse-sec/gatehouse/internal/filetype"
 	"path"
 	"strings"
 )
@@ -45,7 +46,7 @@ var byExtension = map[string]*format{
 func formatOf(name string) *format {
 	base := strings.ToLower(path.Base(name))
 	switch {
-	case isDockerfile(base):
+	case filetype.IsDockerfile(base):
 		return dockerFormat
 	case strings.HasPrefix(base, ".env") && templateExtension(base) == "" && (base == ".env" || base[4] == '.'):
 		return dotenvFormat
@@ -53,25 +54,6 @@ func formatOf(name string) *format {
 		return jsoncFormat
 	}
 	return byExtension[path.Ext(base)]
-}
-
-// isDockerfile follows the names that docker build and buildah use, and the
-// habit to add a suffix, as in Dockerfile.dev.
-func isDockerfile(base string) bool {
-	for _, stem := range []string{"dockerfile", "containerfile"} {
-		rest, ok := strings.CutPrefix(base, stem)
-		if !ok || templateExtension(base) != "" {
-			continue
-		}
-		switch path.Ext(rest) {
-		case ".md", ".txt", ".go", ".py", ".js", ".ts", ".sh", ".dockerignore":
-			return false
-		}
-		if rest == "" || rest[0] == '.' || rest[0] == '-' || rest[0] == '_' {
-			return true
-		}
-	}
-	return false
 }
 
 // commentedJSON names files called .json whose readers accept comments.

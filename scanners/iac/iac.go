@@ -18,13 +18,13 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
 	trivychecks "github.com/aquasecurity/trivy-checks"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/filetype"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
 )
 
@@ -121,33 +121,7 @@ func want(f gatehouse.FileInfo) gatehouse.Want {
 	if otherVars(f.Path) {
 		return gatehouse.Want{Skip: "Terraform reads it only if the command line names it"}
 	}
-	return gatehouse.Want{Scan: isDockerfile(f.Path) || isTerraform(f.Path) || isDocument(f.Path)}
-}
-
-// isDockerfile goes by the names that docker build and its kin look for.
-func isDockerfile(name string) bool {
-	base := strings.ToLower(path.Base(name))
-	for _, word := range []string{"dockerfile", "containerfile"} {
-		if base == word || strings.HasSuffix(base, "."+word) {
-			return true
-		}
-		rest, ok := strings.CutPrefix(base, word)
-		if ok && strings.IndexAny(rest, ".-_") == 0 && !slices.ContainsFunc(strings.Split(rest, "."), otherLanguage) {
-			return true
-		}
-	}
-	return false
-}
-
-// otherLanguage reports whether the extension says that a file is about
-// Dockerfiles, or made into one, and not one itself.
-func otherLanguage(ext string) bool {
-	switch ext {
-	case "dockerignore", "erb", "go", "golden", "html", "j2", "java", "jinja", "jinja2", "js", "json", "md", "mustache", "py", "rb", "rs",
-		"rst", "sh", "template", "tmpl", "toml", "tpl", "ts", "txt", "yaml", "yml":
-		return true
-	}
-	return false
+	return gatehouse.Want{Scan: filetype.IsDockerfile(f.Path) || isTerraform(f.Path) || isDocument(f.Path)}
 }
 
 func isDocument(name string) bool {
@@ -160,7 +134,7 @@ func isDocument(name string) bool {
 
 func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
 	switch {
-	case isDockerfile(f.Path):
+	case filetype.IsDockerfile(f.Path):
 		return s.scanDockerfile(ctx, f, p)
 	case isTerraform(f.Path):
 		return s.scanTerraformFiles(ctx, map[string]*gatehouse.File{f.Path: f}, p)
