@@ -149,6 +149,25 @@ type Finding struct {
 	Vulnerability    *Vulnerability    `json:"vulnerability,omitempty"`
 	Misconfiguration *Misconfiguration `json:"misconfiguration,omitempty"`
 	License          *License          `json:"license,omitempty"`
+
+	// History is set for what was found in the history of a git repository.
+	History *History `json:"history,omitempty"`
+}
+
+// History says how a finding came into a git repository, and whether it is
+// still there.
+type History struct {
+	// Commit is the first commit, in hex, whose tree has the content; empty if
+	// no commit has it yet.
+	Commit string `json:"commit"`
+	// Author is the name of its author, as recorded; may be empty.
+	Author string `json:"author,omitempty"`
+	// Date is when the author made it, in RFC 3339; may be empty.
+	Date string `json:"date,omitempty"`
+	// Blob is the id of the content in hex.
+	Blob string `json:"blob"`
+	// AtHead is true if the content is in the tree of HEAD, at any path.
+	AtHead bool `json:"at_head"`
 }
 
 // Secret is what is known about a secret without revealing it.
@@ -158,6 +177,10 @@ type Secret struct {
 	Redacted string `json:"redacted"`
 	// Category is the issuer or sort, such as "AWS"; may be empty.
 	Category string `json:"category,omitempty"`
+	// Within says where in the file it was if it cannot be read there as it
+	// is: "conf/app.env:3" in an archive, "base64", or "base64 in app.env:3".
+	// Empty if it stands in the file itself.
+	Within string `json:"within,omitempty"`
 }
 
 // Vulnerability is an advisory that applies to a package.

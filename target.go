@@ -18,6 +18,8 @@ const (
 	TargetDir TargetKind = "dir"
 	// TargetFile is a single file.
 	TargetFile TargetKind = "file"
+	// TargetGit is the history of a git repository, or its index.
+	TargetGit TargetKind = "git"
 )
 
 // Target is what is scanned: a name for people and a rooted, read-only file

@@ -114,4 +114,27 @@ const (
 	// MaxArchiveRatio bounds how many bytes one compressed byte may unpack to.
 	// DEFLATE reaches 1032:1 at most; text reaches about 20:1.
 	MaxArchiveRatio = 200
+
+	// MaxUnpackedBytes bounds what the archives in one file, at all levels
+	// together, may unpack to. The largest wheels on PyPI unpack to about as
+	// much (torch, 2 GB, mostly binaries, is refused by MaxFileBytes).
+	MaxUnpackedBytes = 1 << 30
+
+	// MaxArchiveEntries bounds the entries of one archive, and those of all
+	// archives in one file. The classes of the JDK, the largest common set, are
+	// about 30,000.
+	MaxArchiveEntries = 100_000
+
+	// MaxArchiveDepth bounds archives in archives. A wheel in a layer in an
+	// image in a compressed stream has four levels.
+	MaxArchiveDepth = 5
+
+	// MaxEncodingDepth bounds encodings in encodings, such as JSON in a string
+	// in base64. A Helm release has base64 twice.
+	MaxEncodingDepth = 3
+
+	// MaxDecodedRatio bounds what all encodings in one text together may decode
+	// to, as a multiple of the text. Each encoding makes text shorter, so only
+	// stretches that can be read in two ways at several levels come near.
+	MaxDecodedRatio = 4
 )
