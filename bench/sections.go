@@ -182,7 +182,7 @@ func (b *runner) realTree() (*tree, error) {
 	if b.tree == "" {
 		return nil, nil
 	}
-	return sizeOf(b.tree, filepath.Base(b.tree))
+	return sizeOf(b.tree, "source of "+filepath.Base(b.tree))
 }
 
 func (b *runner) firstAndSecond(t *tree) (section, error) {
