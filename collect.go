@@ -65,6 +65,7 @@ func (s *scan) report() *Report {
 
 	slices.SortFunc(r.Findings, compareFindings)
 	slices.SortFunc(r.Components, compareComponents)
+	slices.SortFunc(r.Coverage.Skipped, func(a, b Skip) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortFunc(r.Coverage.Gaps, compareGaps)
 	slices.SortFunc(r.Documents, func(a, b Document) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Index, b.Index))

@@ -168,6 +168,7 @@ func newScan(target *Target, scanners []*Scanner, opts ScanOptions, found *listi
 			s.addGroups(k, sc.Groups(found.files), index)
 		}
 	}
+	s.addLinks(index)
 	var rest []int
 	for i := range s.files {
 		if len(s.files[i].members) > 0 {

@@ -313,6 +313,49 @@ func TestLinksAndSpecialFiles(t *testing.T) {
 	}
 }
 
+// TestLinksByName guards against TM-01: a link may give a file a name that a
+// scanner reads, while the file itself has none.
+func TestLinksByName(t *testing.T) {
+	dir := tree(t, map[string]string{"data.bin": "bad", "sub/x.txt": "fine", "left/y.txt": "bad"})
+	links := map[string]string{
+		"other-name.txt": "data.bin", "through.txt": "dir/../data.bin", "dir": "sub",
+		"out.txt": "../elsewhere.txt", "absolute.txt": "/etc/hostname", "missing.txt": "nowhere", "circle.txt": "circle.txt", "excluded.txt": "left/y.txt",
+		// These lose nothing: what they lead to is looked at, or has no name that promises anything.
+		"same.txt": "sub/x.txt", "by-dir.txt": "dir/x.txt", "folder.txt": "sub", "sub/up": "../..", "none": "nowhere",
+	}
+	for name, dest := range links {
+		if err := os.Symlink(dest, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	everything := words()
+	everything.Name, everything.Want = "everything", func(gatehouse.FileInfo) gatehouse.Want { return gatehouse.Want{Scan: true} }
+	r := scan(t, open(t, dir), gatehouse.ScanOptions{Exclude: func(p string, _ bool) (string, bool) { return "excluded", p == "left" }}, words(), everything)
+	got := map[string]string{}
+	for _, g := range r.Coverage.Gaps {
+		if g.Code != gatehouse.GapUnresolved || g.Scanner != "words" {
+			t.Errorf("unexpected gap %+v", g)
+		}
+		got[g.Path] = g.Reason
+	}
+	for path, want := range map[string]string{
+		"other-name.txt": "leads to data.bin, which is no name that the scanner reads", "through.txt": "leads to data.bin, which is no name",
+		"out.txt": "leads out of the target, to ../elsewhere.txt", "absolute.txt": "leads out of the target, to /etc/hostname",
+		"missing.txt": "leads to nowhere, which is missing or left out", "circle.txt": "leads in a circle", "excluded.txt": "leads to left/y.txt, which is missing or left out",
+	} {
+		if !strings.Contains(got[path], want) {
+			t.Errorf("%s: got %q, want %q", path, got[path], want)
+		}
+		delete(got, path)
+	}
+	if len(got) > 0 {
+		t.Errorf("links that lose nothing are gaps: %v", got)
+	}
+	if len(r.Coverage.Skipped) != len(links)+1 {
+		t.Errorf("skipped: %+v", r.Coverage.Skipped)
+	}
+}
+
 // swapFS replaces a file by something else between listing and reading.
 type swapFS struct {
 	gatehouse.FS
@@ -572,6 +615,12 @@ func TestOpenTarget(t *testing.T) {
 	r := scan(t, open(t, filepath.Join(dir, "a.txt")), gatehouse.ScanOptions{}, words())
 	if len(r.Findings) != 1 || len(r.Coverage.Files) != 1 || r.Target.Kind != gatehouse.TargetFile {
 		t.Errorf("a single file: %+v", r)
+	}
+	if err := os.Symlink("a.txt", filepath.Join(dir, "link.txt")); err != nil {
+		t.Fatal(err)
+	}
+	if r := scan(t, open(t, filepath.Join(dir, "link.txt")), gatehouse.ScanOptions{}, words()); len(r.Findings) != 1 || r.Findings[0].Location.Path != "link.txt" {
+		t.Errorf("a link to a single file: %+v", r)
 	}
 	if _, err := gatehouse.OpenTarget(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: %v", err)

@@ -53,11 +53,17 @@ func OpenTarget(path string) (*Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open target: %w", err)
 	}
-	kind, dir, only := TargetDir, path, ""
+	kind, dir, only, file := TargetDir, path, "", ""
 	switch {
 	case info.IsDir():
 	case info.Mode().IsRegular():
-		kind, dir, only = TargetFile, filepath.Dir(path), filepath.Base(path)
+		// The user named it, so a link is followed; it keeps its name, which
+		// says what kind of file it is.
+		real, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			return nil, fmt.Errorf("open target: %w", err)
+		}
+		kind, dir, only, file = TargetFile, filepath.Dir(real), filepath.Base(path), filepath.Base(real)
 	default:
 		return nil, fmt.Errorf("open target: %q is a %s, not a directory or a regular file", path, describeMode(info.Mode()))
 	}
@@ -65,7 +71,7 @@ func OpenTarget(path string) (*Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open target: %w", err)
 	}
-	return &Target{Kind: kind, Name: path, FS: &rootFS{root: root, only: only}, close: root.Close}, nil
+	return &Target{Kind: kind, Name: path, FS: &rootFS{root: root, only: only, file: file}, close: root.Close}, nil
 }
 
 // Close releases the target. It is safe to call more than once.
@@ -79,16 +85,19 @@ func (t *Target) Close() error {
 }
 
 // rootFS is an [FS] below an [os.Root], which resolves each path component
-// itself and so never leaves the directory. If only is set, it shows just the
-// one file of that name.
+// itself and so never leaves the directory. If only is set, it shows just one
+// file, by that name; it is called file in the directory.
 type rootFS struct {
-	root *os.Root
-	only string
+	root       *os.Root
+	only, file string
 }
 
 func (r *rootFS) Open(name string) (fs.File, error) {
 	if !fs.ValidPath(name) || (r.only != "" && name != r.only) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	if r.only != "" {
+		name = r.file
 	}
 	// O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
 	// O_NOFOLLOW: the walk reports links and never reads through them.
@@ -113,11 +122,11 @@ func (r *rootFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		if name != "." {
 			return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
 		}
-		info, err := r.root.Lstat(r.only)
+		info, err := r.root.Lstat(r.file)
 		if err != nil {
 			return nil, err
 		}
-		return []fs.DirEntry{fs.FileInfoToDirEntry(info)}, nil
+		return []fs.DirEntry{named{fs.FileInfoToDirEntry(info), r.only}}, nil
 	}
 	f, err := r.root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
@@ -127,6 +136,14 @@ func (r *rootFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := f.ReadDir(-1)
 	return entries, err
 }
+
+// named is an entry under another name.
+type named struct {
+	fs.DirEntry
+	name string
+}
+
+func (n named) Name() string { return n.name }
 
 func (r *rootFS) ReadLink(name string) (string, error) {
 	return r.root.Readlink(filepath.FromSlash(name))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +18,8 @@ import (
 // listing is what a target holds, before anything is read.
 type listing struct {
 	files   []FileInfo // sorted by path
-	skipped []Skip     // sorted by path
+	skipped []Skip     // sorted by path, but links come last
+	links   []link     // sorted by path
 	gaps    []Gap
 }
 
@@ -47,6 +49,7 @@ func list(ctx context.Context, fsys FS, exclude Excluder, workers int) (*listing
 	}
 	slices.SortFunc(w.out.files, func(a, b FileInfo) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortFunc(w.out.skipped, func(a, b Skip) int { return cmp.Compare(a.Path, b.Path) })
+	slices.SortFunc(w.out.links, func(a, b link) int { return cmp.Compare(a.path, b.path) })
 	return &w.out, nil
 }
 
@@ -94,6 +97,7 @@ func (w *walker) work(ctx context.Context) {
 
 func (w *walker) add(part listing) {
 	w.out.skipped = append(w.out.skipped, part.skipped...)
+	w.out.links = append(w.out.links, part.links...)
 	w.out.gaps = append(w.out.gaps, part.gaps...)
 	if w.full {
 		return
@@ -116,7 +120,7 @@ func (w *walker) readDir(dir string) (part listing, dirs []string, err error) {
 		name := path.Join(dir, e.Name())
 		if !fs.ValidPath(name) {
 			part.gaps = append(part.gaps, Gap{Code: GapUnreadable, Path: dir + "/", Entry: fmt.Sprintf("%q", e.Name()),
-				Reason: "the name of the file is not valid UTF-8, so no rule can refer to it; rename or exclude it"})
+				Reason: "the name of the file is not valid UTF-8, so no rule can refer to it; rename it, or exclude its directory"})
 			continue
 		}
 		isDir := e.IsDir()
@@ -139,7 +143,11 @@ func (w *walker) readDir(dir string) (part listing, dirs []string, err error) {
 			}
 			dirs = append(dirs, name)
 		case mode&fs.ModeSymlink != 0:
-			part.skipped = append(part.skipped, Skip{Path: name, Reason: w.describeLink(dir, name)})
+			dest, err := w.fsys.ReadLink(name)
+			if err != nil {
+				dest = ""
+			}
+			part.links = append(part.links, link{name, filepath.ToSlash(dest)})
 		case !mode.IsRegular():
 			part.skipped = append(part.skipped, Skip{Path: name, Reason: describeMode(mode) + ", has no content to scan"})
 		default:
@@ -152,18 +160,6 @@ func (w *walker) readDir(dir string) (part listing, dirs []string, err error) {
 		}
 	}
 	return part, dirs, err
-}
-
-func (w *walker) describeLink(dir, name string) string {
-	dest, err := w.fsys.ReadLink(name)
-	if err != nil {
-		return "symbolic link"
-	}
-	resolved := path.Join(dir, dest)
-	if path.IsAbs(dest) || resolved == ".." || strings.HasPrefix(resolved, "../") {
-		return fmt.Sprintf("symbolic link that leads out of the target, to %s", dest)
-	}
-	return fmt.Sprintf("symbolic link to %s, which is looked at in its own place", resolved)
 }
 
 // errorReason is the cause of a file error without the path, which the gap
