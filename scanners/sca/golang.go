@@ -101,20 +101,15 @@ func goBefore117(m *modfile.File) bool {
 	return m.Go == nil || semver.Compare("v"+m.Go.Version, "v1.17") < 0
 }
 
-// goToolchain is the oldest Go that builds the module, which is the version of
-// the standard library: that of the toolchain line, or of the go line since it
-// is binding (Go 1.21); see https://go.dev/doc/toolchain.
+// goToolchain is the version of the standard library as the toolchain line
+// gives it; see https://go.dev/doc/toolchain. The go line is only the oldest Go
+// that may build the module: it says nothing about the one that does.
 func goToolchain(m *modfile.File) (version string, line int) {
-	switch {
-	case m.Toolchain != nil && strings.HasPrefix(m.Toolchain.Name, "go"):
-		version, _, _ = strings.Cut(strings.TrimPrefix(m.Toolchain.Name, "go"), "-")
-		line = m.Toolchain.Syntax.Start.Line
-	case m.Go != nil && !goBefore121(m.Go.Version):
-		version, line = m.Go.Version, m.Go.Syntax.Start.Line
-	}
-	if version == "" {
+	if m.Toolchain == nil || !strings.HasPrefix(m.Toolchain.Name, "go") {
 		return "", 0
 	}
+	version, _, _ = strings.Cut(strings.TrimPrefix(m.Toolchain.Name, "go"), "-")
+	line = m.Toolchain.Syntax.Start.Line
 	for _, pre := range []string{"rc", "beta"} {
 		if before, after, ok := strings.Cut(version, pre); ok {
 			return before + ".0-" + pre + "." + after, line
@@ -124,9 +119,4 @@ func goToolchain(m *modfile.File) (version string, line int) {
 		version += ".0"
 	}
 	return version, line
-}
-
-func goBefore121(v string) bool {
-	v, _, _ = strings.Cut(v, "rc")
-	return semver.Compare("v"+v, "v1.21") < 0
 }
