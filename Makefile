@@ -4,6 +4,9 @@ export GOEXPERIMENT := jsonv2
 export GOTOOLCHAIN ?= go1.26.8
 
 GO      ?= go
+ifeq (,$(shell command -v $(GO)))
+$(error Go 1.26 or newer is needed to build: https://go.dev/dl)
+endif
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X github.com/gatehouse-sec/gatehouse/internal/cli.version=$(VERSION)
 TOOL    := $(GO) tool -modfile=tools/go.mod
