@@ -12,6 +12,8 @@ import (
 type inventory struct {
 	packages []pkg
 	gaps     []gatehouse.Gap
+	// knows are names that the file has without a package of theirs.
+	knows []string
 	// skip is the reason why the file holds nothing to look at.
 	skip string
 }

@@ -39,7 +39,7 @@ var manifests = []manifestKind{
 		"run pip-compile and commit requirements.txt", nil},
 	{[]string{"Pipfile"}, []string{"Pipfile.lock"}, false, func(b []byte) ([]string, error) { return pipfileDependencies(b), nil },
 		"run pipenv lock and commit Pipfile.lock", nil},
-	{[]string{"Gemfile", "gems.rb"}, []string{"Gemfile.lock", "gems.locked"}, false, matching(`(?m)^\s*gem[ (]+["']([^"']+)["']`),
+	{[]string{"Gemfile", "gems.rb"}, []string{"Gemfile.lock", "gems.locked"}, false, matching(`(?m)^\s*gem[ (]+["']([^"']+)["']|^[^#"'\n]*\bgem[ (]+([a-z_]\w*)\b`),
 		"run bundle lock and commit Gemfile.lock", nil},
 	{[]string{"*.gemspec"}, []string{"Gemfile.lock", "gems.locked"}, false, matching(`add_(?:runtime_|development_)?dependency[ (]+["']([^"']+)["']`),
 		"run bundle lock and commit Gemfile.lock", nil},
@@ -48,14 +48,16 @@ var manifests = []manifestKind{
 	{[]string{"Cargo.toml"}, []string{"Cargo.lock"}, true, cargoAsks,
 		"run cargo generate-lockfile and commit Cargo.lock", nil},
 	{[]string{"build.gradle", "build.gradle.kts"}, []string{"gradle.lockfile", "*.lockfile"}, false,
-		matching(`(?m)^\s*(?:\w*[iI]mplementation|api|\w*[cC]ompile(?:Only)?|\w*[rR]untime(?:Only)?|annotationProcessor|kapt|ksp)\b[ (]+(?:(?:enforcedP|p)latform\()?(?:["']([\w.-]+:[\w.-]+)|(libs\.[\w.]+))`),
+		matching(`(?m)^\s*(?:\w*[iI]mplementation|api|\w*[cC]ompile(?:Only)?|\w*[rR]untime(?:Only)?|annotationProcessor|kapt|ksp)\b[ (]+(?:(?:enforcedP|p)latform\()?(?:["']([\w.-]+:[\w.-]+)|(libs\.[\w.]+))` +
+			// Coordinates in any other call, and those written as a map.
+			`|^[^/\n]*["']([\w.-]+:[\w.-]+):[\w.$+{}\[\](),-]+["']|^[^/\n]*\bname\s*[:=]\s*["']([\w.-]+)["']\s*,\s*version\s*[:=]`),
 		"turn on dependency locking, run gradle dependencies --write-locks and commit gradle.lockfile",
 		pinned(maven, `["']([\w.-]+:[\w.-]+):([\w.-]+)["']`)},
 	{[]string{"*.versions.toml"}, []string{"gradle.lockfile"}, true, catalogAsks,
 		"turn on dependency locking, run gradle dependencies --write-locks and commit gradle.lockfile", catalogPins},
 	{[]string{"*.csproj", "*.fsproj", "*.vbproj"}, []string{"packages.lock.json", "packages.*.lock.json", "packages.config"}, false,
-		matching(`<PackageReference\s[^>]*Include="([^"]+)"`), "set RestorePackagesWithLockFile to true, run dotnet restore and commit packages.lock.json",
-		pinned(nuget, `<PackageReference\s+Include="([^"]+)"\s+Version="\[?(\d[\w.+-]*)\]?"`)},
+		matching(`<PackageReference\s[^>]*(?:Include|Update)\s*=\s*["']([^"']+)["']`), "set RestorePackagesWithLockFile to true, run dotnet restore and commit packages.lock.json",
+		pinned(nuget, `<PackageReference\s+(?:Include|Update)\s*=\s*["']([^"']+)["']\s+Version\s*=\s*["']\[?(\d[\w.+-]*)\]?["']`)},
 	{[]string{"mix.exs"}, []string{"mix.lock"}, true, matching(`\{\s*:(\w+),\s*(?:"|git:|github:)`), "run mix deps.get and commit mix.lock", nil},
 	{[]string{"pubspec.yaml"}, []string{"pubspec.lock"}, true, pubspecAsks, "run dart pub get and commit pubspec.lock", nil},
 	{[]string{"Podfile"}, []string{"Podfile.lock"}, false, matching(`(?m)^\s*pod\s+["']([^"']+)["']`), "run pod install and commit Podfile.lock", nil},
@@ -88,6 +90,9 @@ func scanManifest(f *lockfile) (inventory, error) {
 	kind := manifestOf(f.path)
 	if path.Base(f.path) == "package.json" && strings.Contains("/"+f.path, "/node_modules/") {
 		return installedPackage(f)
+	}
+	if inv, locked, err := checkLockedManifest(f, kind); locked {
+		return inv, err
 	}
 	names, err := kind.asks(f.data)
 	if err != nil {
@@ -188,7 +193,7 @@ func pyprojectPins(data []byte) []pkg {
 		return nil
 	}
 	var found []pkg
-	for i, list := range [][]requirement{m.dependencies, m.dev} {
+	for i, list := range [][]requirement{slices.Concat(m.dependencies, m.extras), m.dev} {
 		for _, r := range list {
 			if r.version != "" {
 				found = append(found, pkg{eco: pypi, name: r.name, version: r.version, direct: true, dev: i == 1})
@@ -246,13 +251,18 @@ func cargoAsks(data []byte) ([]string, error) {
 
 // pyproject is what pyproject.toml asks for.
 type pyproject struct {
-	dependencies, dev []requirement
+	name                      string
+	dependencies, extras, dev []requirement
+	// dynamic is true if a program makes the list of dependencies.
+	dynamic bool
 }
 
 func readPyproject(data []byte) (pyproject, error) {
 	var p pyproject
 	var m struct {
 		Project struct {
+			Name                 any
+			Dynamic              []any
 			Dependencies         []any
 			OptionalDependencies map[string]any `toml:"optional-dependencies"`
 		}
@@ -286,9 +296,11 @@ func readPyproject(data []byte) (pyproject, error) {
 		}
 		return found
 	}
+	p.name, _ = m.Project.Name.(string)
+	p.dynamic = slices.Contains(m.Project.Dynamic, any("dependencies"))
 	p.dependencies = slices.Concat(list(m.Project.Dependencies), table(m.Tool.Poetry.Dependencies))
 	for _, v := range m.Project.OptionalDependencies {
-		p.dependencies = append(p.dependencies, list(v)...)
+		p.extras = append(p.extras, list(v)...)
 	}
 	for _, v := range m.DependencyGroups {
 		p.dev = append(p.dev, list(v)...)
@@ -303,8 +315,11 @@ func readPyproject(data []byte) (pyproject, error) {
 func pyprojectAsks(data []byte) ([]string, error) {
 	p, err := readPyproject(data)
 	var names []string
-	for _, r := range slices.Concat(p.dependencies, p.dev) {
+	for _, r := range slices.Concat(p.dependencies, p.extras, p.dev) {
 		names = append(names, r.name)
+	}
+	if p.dynamic {
+		names = append(names, "those that are dynamic")
 	}
 	return names, err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -34,6 +35,9 @@ func parseNpmLock(f *lockfile) (inventory, error) {
 		// npm before version 5 wrote no version, and "dependencies" is that of
 		// version 1; see https://docs.npmjs.com/cli/v11/configuring-npm/package-lock-json.
 		data = asVersion1(data, lock.LockfileVersion != nil)
+	}
+	if v, ok := lock.LockfileVersion.(float64); ok && v > 3 {
+		return inventory{}, fmt.Errorf("version %v of the lockfile is not known; write it with an npm that uses version 3", v)
 	}
 	inv, err := readTrivy(npm, newNpmParser(), data)
 	if err != nil {

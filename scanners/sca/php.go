@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,9 +14,11 @@ import (
 type composerPackage struct {
 	Name, Version string
 	Require       any // an empty one is a list
-	License       any
-	Source        struct{ Type, URL string }
-	Dist          struct{ Type, URL string }
+	// Provide and Replace are packages that it stands for.
+	Provide, Replace any
+	License          any
+	Source           struct{ Type, URL string }
+	Dist             struct{ Type, URL string }
 }
 
 // parseComposerLock reads composer.lock.
@@ -50,6 +53,10 @@ func parseComposerLock(f *lockfile) (inventory, error) {
 			if c.Name == "" {
 				inv.gap(gatehouse.GapUnresolved, line, "", "a package has no name")
 				continue
+			}
+			for _, table := range []any{c.Provide, c.Replace} {
+				entries, _ := table.(map[string]any)
+				inv.knows = slices.AppendSeq(inv.knows, maps.Keys(entries))
 			}
 			p := c.pkg(ids)
 			p.line, p.dev, p.direct = line, k == 1, asked[strings.ToLower(c.Name)]

@@ -81,8 +81,8 @@ func parsePnpmLock(f *lockfile) (inventory, error) {
 	switch {
 	case lock.LockfileVersion == nil:
 		return inv, errors.New(`it has no "lockfileVersion", so it is no lockfile of pnpm`)
-	case err != nil || number < 5:
-		return inv, fmt.Errorf("version %q of the lockfile is not known; use pnpm 3 or newer", text)
+	case err != nil || number < 5 || number >= 10:
+		return inv, fmt.Errorf("version %q of the lockfile is not known; write it with a pnpm that uses version 9", text)
 	}
 	lines := yamlKeyLines(string(f.data), "packages")
 	keys := pnpmKeys{version: number}

@@ -152,16 +152,20 @@ func commentStart(s string) int {
 type requirement struct {
 	name, version, url string
 	local              bool
+	// marked is true if it holds in some environments only.
+	marked bool
 }
 
 func splitRequirement(s string) requirement {
+	marked := false
 	for _, sep := range []string{" --", ";"} {
 		if before, _, ok := strings.Cut(s, sep); ok && !strings.Contains(before, "://") || ok && sep == " --" {
 			s = strings.TrimSpace(before)
+			marked = marked || sep == ";"
 		}
 	}
 	if m := requirementText.FindStringSubmatch(s); m != nil {
-		r := requirement{name: m[1]}
+		r := requirement{name: m[1], marked: marked}
 		spec := strings.TrimSpace(cmp.Or(m[2], m[3]))
 		if at, ok := strings.CutPrefix(spec, "@"); ok {
 			r.url = strings.TrimSpace(at)

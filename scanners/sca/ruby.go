@@ -53,6 +53,9 @@ func parseGemfileLock(f *lockfile) (inventory, error) {
 			needs[current] = append(needs[current], strings.TrimSuffix(m[1], "!"))
 		}
 	}
+	for name := range direct {
+		inv.knows = append(inv.knows, name) // a gem for another platform is only there
+	}
 	if sections == 0 {
 		return inv, errors.New("it has none of the sections of a lockfile of bundler")
 	}

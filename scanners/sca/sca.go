@@ -35,7 +35,7 @@ import (
 const Name = "sca"
 
 // resultVersion changes with each change of the code that gives other results.
-const resultVersion = "2"
+const resultVersion = "3"
 
 // New returns the scanner. Without a database (nil) it lists components only,
 // and each file with packages gets a gap that says why: a sentence with the
@@ -136,10 +136,22 @@ func groups(files []gatehouse.FileInfo) []gatehouse.Group {
 			all = append(all, gatehouse.Group{Type: lockGroup, Dir: path.Dir(f.Path), Owned: []string{f.Path}, Context: context})
 		case format == nil:
 			kind := manifestOf(f.Path)
-			if kind == nil || kind.locked(path.Dir(f.Path), dirs) {
+			if kind == nil {
 				continue
 			}
-			all = append(all, gatehouse.Group{Type: manifestGroup, Dir: path.Dir(f.Path), Owned: []string{f.Path}})
+			locks := kind.lockedBy(path.Dir(f.Path), dirs)
+			if slices.ContainsFunc(locks, func(l string) bool { return formatOf(l) != nil && formatOf(l).manifest == path.Base(f.Path) }) {
+				continue // compared when the lockfile is looked at
+			}
+			need := f.Bytes
+			for _, l := range locks {
+				need += size[l]
+			}
+			if need > room {
+				locks = nil
+			}
+			room -= need
+			all = append(all, gatehouse.Group{Type: manifestGroup, Dir: path.Dir(f.Path), Owned: []string{f.Path}, Context: locks})
 		}
 	}
 	if len(maven.Owned) > 0 {
@@ -171,8 +183,8 @@ func coveredManifests(files []gatehouse.FileInfo) map[string][]string {
 			for _, lock := range found {
 				covered[lock] = append(covered[lock], f.Path)
 			}
-			// Only workspaces of npm and Cargo lock what is below.
-			if len(found) > 0 || dir == "." || base != "package.json" && base != "Cargo.toml" {
+			// Only workspaces lock what is below.
+			if len(found) > 0 || dir == "." || !manifestOf(base).ancestors {
 				break
 			}
 		}
@@ -180,16 +192,18 @@ func coveredManifests(files []gatehouse.FileInfo) map[string][]string {
 	return covered
 }
 
-// locked reports whether a lockfile for manifests in dir exists.
-func (k *manifestKind) locked(dir string, dirs map[string][]string) bool {
+// lockedBy returns the lockfiles for manifests in dir, all from the nearest
+// directory that has any.
+func (k *manifestKind) lockedBy(dir string, dirs map[string][]string) []string {
 	for ; ; dir = path.Dir(dir) {
+		var locks []string
 		for _, name := range dirs[dir] {
 			if matchesAny(k.locks, name) {
-				return true
+				locks = append(locks, path.Join(dir, name))
 			}
 		}
-		if dir == "." || !k.ancestors {
-			return false
+		if len(locks) > 0 || dir == "." || !k.ancestors {
+			return locks
 		}
 	}
 }
@@ -230,6 +244,9 @@ func (s *scanner) scan(ctx context.Context, f *lockfile, parse func(*lockfile) (
 		return err
 	}
 	inv, err := safely(f, parse)
+	if err == nil {
+		checkManifests(f, &inv)
+	}
 	// What was understood before an error is kept: each finding counts.
 	if errs := s.report(ctx, f.path, inv, p); err == nil {
 		err = errs
@@ -264,7 +281,7 @@ func (s *scanner) report(ctx context.Context, file string, inv inventory, p *gat
 		return nil
 	}
 	for _, gap := range inv.gaps {
-		gap.Path = file
+		gap.Path = cmp.Or(gap.Path, file)
 		p.Gap(gap)
 	}
 	g := newGraph(inv.packages)

@@ -41,8 +41,9 @@ func checkText(data []byte) error {
 	if i := bytes.IndexByte(data, 0); i >= 0 {
 		return fmt.Errorf("it is a binary file: there is a zero byte at offset %d", i)
 	}
-	if i := bytes.Index(data, []byte("\n<<<<<<< ")); i >= 0 && bytes.Contains(data[i:], []byte("\n>>>>>>> ")) {
-		return &gatehouse.Unscannable{Code: gatehouse.GapParse, Line: 2 + bytes.Count(data[:i], []byte("\n")), Reason: "it has an unresolved merge conflict"}
+	i := bytes.Index(data, []byte("\n<<<<<<< ")) + 1
+	if (i > 0 || bytes.HasPrefix(data, []byte("<<<<<<< "))) && bytes.Contains(data[i:], []byte("\n>>>>>>> ")) {
+		return &gatehouse.Unscannable{Code: gatehouse.GapParse, Line: 1 + bytes.Count(data[:i], []byte("\n")), Reason: "it has an unresolved merge conflict"}
 	}
 	return nil
 }

@@ -98,6 +98,13 @@ func readTOMLLock(data []byte, inv *inventory) ([]tomlPackage, []int, error) {
 
 func parseCargoLock(f *lockfile) (inventory, error) {
 	var inv inventory
+	var head struct{ Version any }
+	if err := decodeTOML(f.data, &head); err != nil {
+		return inv, err
+	}
+	if v, ok := head.Version.(int64); ok && v > 4 {
+		return inv, fmt.Errorf("version %d of the lockfile is not known; write it with a cargo that uses version 4", v)
+	}
 	packages, lines, err := readTOMLLock(f.data, &inv)
 	if err != nil {
 		return inv, err
