@@ -1,19 +1,21 @@
 // Package secrets finds credentials in text.
 //
-// Every text file is read, whatever its name or directory; see the rules in
-// package internal/rules and the search in package internal/match. A secret is
-// redacted where it is found: neither a finding nor an error holds it.
+// Every file but media is read, whatever its name or directory: text as it is
+// and what is encoded in it, the entries of archives, the strings of binaries;
+// see package internal/views. See the rules in package internal/rules and the
+// search in package internal/match. A secret is redacted where it is found:
+// neither a finding nor an error holds it.
 //
 // # Limitations
 //
-// Files that are not text are skipped with a reason. Secrets in archives, or
-// encoded once more (a secret in base64), are not found. Columns count bytes of
-// the text in UTF-8. Lines end with a line feed.
+// Images, fonts, audio and video are skipped with a reason. Encodings are undone
+// up to three levels deep. Columns count bytes of the text in UTF-8. Lines end
+// with a line feed.
 package secrets
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -21,10 +23,11 @@ import (
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/match"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/rules"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/views"
 )
 
 // version changes with the results that the code of this package gives.
-const version = "1"
+const version = "2"
 
 // Name is the name of the scanner.
 const Name = "secrets"
@@ -69,7 +72,7 @@ func New(o Options) (*gatehouse.Scanner, error) {
 	return &gatehouse.Scanner{
 		Name:          Name,
 		Doc:           "Credentials in text: tokens, passwords and private keys\n\nThe secret is masked in all output. Its fingerprint is a keyed hash.",
-		Reads:         "all text files",
+		Reads:         "all files but images, fonts, audio and video",
 		Version:       version,
 		RulesDigest:   rules.Digest(all),
 		OptionsDigest: id.digest(),
@@ -99,29 +102,42 @@ type scanner struct {
 }
 
 func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
-	text, skip := decode(f.Path, f.Data)
-	if skip != "" {
-		p.Skip(skip)
-		return nil
-	}
-	matches, all, err := s.find(ctx, f.Path, text)
-	if err != nil {
+	r := reporter{scanner: s, pass: p, fingerprints: map[string]string{}}
+	skip, err := views.Walk(ctx, f.Path, f.Data, func(v *views.View) error { return s.look(ctx, v, &r) }, p.Gap)
+	if err != nil && !errors.Is(err, errTooMany) {
 		return fmt.Errorf("look for secrets: %w", err)
 	}
-	matches = settle(s.rules, matches)
-	if len(matches) > limits.MaxFindingsPerFile {
-		matches, all = matches[:limits.MaxFindingsPerFile], false
-	}
-	if !all {
+	if err != nil {
 		p.Gap(gatehouse.Gap{Code: gatehouse.GapTooMany, Reason: fmt.Sprintf(
 			"more than %d secrets in one file, the rest is not reported; exclude the file if it is generated", limits.MaxFindingsPerFile)})
 	}
-	return s.report(ctx, text, matches, p)
+	if skip != "" {
+		p.Skip(skip)
+	}
+	return nil
+}
+
+var errTooMany = errors.New("too many secrets")
+
+// look reports the secrets in one view of a file.
+func (s *scanner) look(ctx context.Context, v *views.View, r *reporter) error {
+	matches, all, err := s.find(ctx, v)
+	if err != nil {
+		return err
+	}
+	if err := r.report(ctx, v, settle(s.rules, matches)); err != nil {
+		return err
+	}
+	if !all {
+		return errTooMany
+	}
+	return nil
 }
 
 // find returns the matches that no allow rule covers. All is false if it gave
 // up because there are too many.
-func (s *scanner) find(ctx context.Context, path string, text []byte) (matches []match.Match, all bool, err error) {
+func (s *scanner) find(ctx context.Context, v *views.View) (matches []match.Match, all bool, err error) {
+	path, text := v.Path, v.Text
 	wants := func(rule int) bool {
 		only := s.rules[rule].Path
 		return only == nil || only.MatchString(path)
@@ -136,6 +152,9 @@ func (s *scanner) find(ctx context.Context, path string, text []byte) (matches [
 			// The lines around an armored key are part of it for people.
 			m.Secret = m.Whole
 		}
+		if !v.Adds(m.Secret.Start, m.Secret.End) {
+			return true
+		}
 		// Twice the limit, as overlapping matches are settled later.
 		if all = len(matches) < 2*limits.MaxFindingsPerFile; all {
 			matches = append(matches, m)
@@ -145,58 +164,77 @@ func (s *scanner) find(ctx context.Context, path string, text []byte) (matches [
 	return matches, all, err
 }
 
-// report turns matches, which are sorted by place, into findings.
-func (s *scanner) report(ctx context.Context, text []byte, matches []match.Match, p *gatehouse.Pass) error {
-	known := map[string]string{} // fingerprints are slow to make
-	at := position{text: text, line: 1}
+// reporter turns the matches of one file into findings.
+type reporter struct {
+	scanner      *scanner
+	pass         *gatehouse.Pass
+	fingerprints map[string]string // which are slow to make
+	seen         map[place]bool
+	reported     int
+}
+
+// place is where a secret was seen.
+type place struct {
+	path, fingerprint string
+	line              int
+}
+
+// report adds the matches in a view, which are sorted by place.
+func (r *reporter) report(ctx context.Context, v *views.View, matches []match.Match) error {
 	for _, m := range matches {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("look for secrets: %w", err)
+			return err
 		}
-		r := &s.rules[m.Rule]
-		whole, secret := text[m.Whole.Start:m.Whole.End], text[m.Secret.Start:m.Secret.End]
-		name := r.ID + "\x00" + string(secret)
-		fingerprint, ok := known[name]
-		if !ok {
-			var err error
-			if fingerprint, err = s.identity.fingerprint(r.ID, secret); err != nil {
-				return err
-			}
-			known[name] = fingerprint
+		rule := &r.scanner.rules[m.Rule]
+		whole, secret := v.Text[m.Whole.Start:m.Whole.End], v.Text[m.Secret.Start:m.Secret.End]
+		at := v.Place(m.Secret.Start)
+		fingerprint, err := r.fingerprint(rule.ID, secret)
+		if err != nil {
+			return err
 		}
-		shown := redact(r, whole, secret)
-		p.Report(gatehouse.Finding{
-			Rule:        r.ID,
+		here := place{v.Path, fingerprint, at.Line}
+		if v.Derived && r.seen[here] {
+			continue
+		}
+		if r.reported++; r.reported > limits.MaxFindingsPerFile {
+			return errTooMany
+		}
+		if r.seen == nil {
+			r.seen = map[place]bool{}
+		}
+		r.seen[here] = true
+		location := gatehouse.Location{Line: at.Line, Column: at.Column}
+		if end := v.Place(max(m.Secret.End-1, m.Secret.Start)); end.Line > at.Line {
+			location.EndLine = end.Line
+		}
+		shown := redact(rule, whole, secret)
+		message := fmt.Sprintf("This looks like a credential (%s): %s", rule.Title, shown)
+		if at.Within != "" {
+			message += ", in " + at.Within
+		}
+		r.pass.Report(gatehouse.Finding{
+			Rule:        rule.ID,
 			Kind:        gatehouse.KindSecret,
-			Severity:    r.Severity,
-			Title:       r.Title,
-			Message:     fmt.Sprintf("This looks like a credential (%s): %s", r.Title, shown),
-			Location:    at.locate(m.Secret),
+			Severity:    rule.Severity,
+			Title:       rule.Title,
+			Message:     message,
+			Location:    location,
 			Fix:         fix,
 			Fingerprint: fingerprint,
-			Secret:      &gatehouse.Secret{Redacted: shown, Category: r.Category},
+			Secret:      &gatehouse.Secret{Redacted: shown, Category: rule.Category, Within: at.Within},
 		})
 	}
 	return nil
 }
 
-// position turns offsets, which must not go back, into lines and columns.
-type position struct {
-	text []byte
-	// offset was reached; it is on the line, which starts at start.
-	offset, line, start int
-}
-
-func (p *position) locate(s match.Span) gatehouse.Location {
-	passed := p.text[p.offset:s.Start]
-	if n := bytes.Count(passed, []byte("\n")); n > 0 {
-		p.line += n
-		p.start = p.offset + bytes.LastIndexByte(passed, '\n') + 1
+func (r *reporter) fingerprint(rule string, secret []byte) (string, error) {
+	name := rule + "\x00" + string(secret)
+	if f, ok := r.fingerprints[name]; ok {
+		return f, nil
 	}
-	p.offset = s.Start
-	l := gatehouse.Location{Line: p.line, Column: s.Start - p.start + 1}
-	if n := bytes.Count(p.text[s.Start:s.End], []byte("\n")); n > 0 {
-		l.EndLine = p.line + n
+	f, err := r.scanner.identity.fingerprint(rule, secret)
+	if err == nil {
+		r.fingerprints[name] = f
 	}
-	return l
+	return f, err
 }
