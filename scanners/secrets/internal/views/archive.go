@@ -167,18 +167,13 @@ func (w *walk) archiveStream(src source, kind archive, r io.Reader) error {
 	case archiveAr:
 		return w.ar(src, r)
 	}
-	content := src.child(unpackedName(src.baseName()))
-	content.stream = true
-	if src.stream {
-		content.path = src.path
-	}
 	unpacked, err := decompressor(kind, r)
 	if err != nil {
 		w.broken(src, err)
 		return nil
 	}
 	defer unpacked.Close()
-	return w.stream(content, unpacked)
+	return w.stream(src.content(unpackedName(src.baseName())), unpacked)
 }
 
 func unpackedName(name string) string {
@@ -216,14 +211,15 @@ func newZstd(r io.Reader) (io.ReadCloser, error) {
 
 func (w *walk) tar(src source, r io.Reader) error {
 	t := tar.NewReader(r)
-	for {
+	for said := w.gaps; ; {
 		h, err := t.Next()
-		if err == io.EOF {
-			return nil
+		if err == io.EOF || err == io.ErrUnexpectedEOF && w.gaps > said {
+			return nil // or the entry before was cut
 		}
 		if err != nil {
 			return w.ended(src, err)
 		}
+		said = w.gaps
 		if err := w.countEntry(src); err != nil {
 			return err
 		}

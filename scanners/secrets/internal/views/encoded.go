@@ -323,10 +323,10 @@ func (w *walk) unwrap(v *View, kind holds, depth, start, at, end int) (int, erro
 	if err := w.spend(len(out)); err != nil {
 		return end, err
 	}
-	src := source{path: v.Path, entry: v.entry, origin: v.Place(start), levels: v.levels + 1, stream: true}
+	src := source{path: v.Path, origin: v.Place(start), levels: v.levels}
 	src.origin.Within = within(howNames[base64Text], src.origin.Within)
 	if kind == holdsArchive {
-		return end, w.archive(src, archiveKind(out), out)
+		return end, w.archive(src.content("content"), archiveKind(out), out)
 	}
 	inner := &View{Path: v.Path, Text: fromUTF16(out, binary.LittleEndian), Derived: true, fixed: &src.origin, levels: v.levels}
 	return end, w.text(inner, depth+1)

@@ -166,7 +166,7 @@ func of(entry string) string {
 
 func within(inner, outer string) string {
 	switch {
-	case outer == "" || inner == outer:
+	case outer == "":
 		return inner
 	case inner == "":
 		return outer

@@ -64,20 +64,31 @@ type source struct {
 	entry  string // within the file; empty for the file itself
 	origin Place  // of the archive in the file
 	levels int    // of archives around it
-	// stream is true if entry names the content of a compressed stream, which
-	// gives way to the entries of an archive in it.
-	stream bool
+	// If entry names the content of a compressed stream, around is what it
+	// gives way to for the entries of an archive in it; else nil.
+	around *source
 }
 
 // child is an entry of an archive.
 func (s source) child(name string) source {
 	name = cleanName(name)
-	c := source{path: s.path + "!" + name, entry: name, origin: s.origin, levels: s.levels + 1}
-	switch {
-	case s.entry != "" && s.stream:
-		c.path = strings.TrimSuffix(s.path, "!"+s.entry) + "!" + name
-	case s.entry != "":
-		c.entry = s.entry + "!" + name
+	outer := s
+	if s.around != nil {
+		outer = *s.around
+	}
+	c := source{path: outer.path + "!" + name, entry: name, origin: s.origin, levels: s.levels + 1}
+	if outer.entry != "" {
+		c.entry = outer.entry + "!" + name
+	}
+	return c
+}
+
+// content is what a compressed stream holds.
+func (s source) content(name string) source {
+	c := s.child(name)
+	c.around = &s
+	if s.around != nil {
+		c.around = s.around
 	}
 	return c
 }
