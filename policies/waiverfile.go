@@ -12,6 +12,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/breadth"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"go.yaml.in/yaml/v3"
 )
@@ -258,14 +259,16 @@ func tooBroad(w *gatehouse.Waiver) []string {
 	scoped := len(w.Scope.Paths)+len(w.Scope.Purls)+len(w.Scope.Resources)+len(w.Scope.Fingerprints)+len(w.Scope.Scanners) > 0
 	for _, m := range w.Match {
 		switch {
-		case strings.TrimSpace(strings.Trim(m, "*? ")) == "":
-			add("match %q covers everything: name the rules", m)
+		case w.Kind == gatehouse.WaiverCoverage && m == string(gatehouse.GapCanary):
+			add("match %q: a scanner that misses its known-bad sample finds nothing that can be relied on; repair it, or leave it out of the scanners", m)
 		case w.Kind == gatehouse.WaiverCoverage && !slices.Contains(gatehouse.GapCodes(), gatehouse.GapCode(m)):
 			var codes []string
 			for _, c := range gatehouse.GapCodes() {
 				codes = append(codes, string(c))
 			}
 			add("match %q is not a code of a gap%s", m, nearest.Hint(m, codes))
+		case !breadth.Text(m):
+			add("match %q covers everything: name the rules", m)
 		case strings.Contains(m, "*") && !scoped:
 			add("match %q has a wildcard and no scope: name the rules, or narrow the scope", m)
 		}
@@ -288,17 +291,17 @@ func tooBroad(w *gatehouse.Waiver) []string {
 	}
 	for key, list := range map[string][]string{"resources": w.Scope.Resources, "fingerprints": w.Scope.Fingerprints, "scanners": w.Scope.Scanners} {
 		for _, s := range list {
-			if s == "" || strings.Contains(s, "*") && key != "resources" {
+			switch {
+			case s == "" || strings.Contains(s, "*") && key != "resources":
 				add("scope.%s has %q: name it in full", key, s)
+			case !breadth.Text(s):
+				add("scope.%s has %q: it covers everything: name resources", key, s)
 			}
 		}
 	}
 	slices.Sort(out)
 	return out
 }
-
-// probes are paths that nothing but a glob for everything matches together.
-var probes = []string{"zq3", "Zq3.x_9", "zq3/xk9", "zq3/xk9/vv.w0p", "9/8/7/6/zq-3"}
 
 func badGlob(g string) string {
 	switch clean := strings.Trim(strings.TrimPrefix(g, "./"), "/"); {
@@ -311,13 +314,8 @@ func badGlob(g string) string {
 	case !doublestar.ValidatePattern(g):
 		return "it is not a valid pattern"
 	}
-	for _, p := range probes {
-		if doublestar.MatchUnvalidated(g, p) {
-			return "it covers nearly everything: name directories or files"
-		}
-	}
-	if !strings.ContainsFunc(g, func(r rune) bool { return !strings.ContainsRune("*?./[]{},!^-", r) }) {
-		return "it names nothing: name directories or files"
+	if !breadth.Glob(g) {
+		return "it covers nearly everything: name directories or files"
 	}
 	return ""
 }

@@ -102,6 +102,9 @@ func TestParseWaiversRefuses(t *testing.T) {
 			[]string{`waivers.yaml:4: waiver "a": the id is already used in line 3`}},
 		{"alias", "version: 1\nwaivers:\n  - {id: &x a, kind: license, match: [GPL-3.0], reason: *x, owner: o, expires: 2026-12-31}\n", []string{"YAML alias"}},
 		{"match all", waiver(`match: ["*"]`, "scope: {paths: [a/b]}"), []string{`"*" covers everything`}},
+		{"match nearly all", waiver(`match: ["*-*"]`, "scope: {paths: [a/b]}"), []string{`"*-*" covers everything`}},
+		{"all resources", waiver("kind: misconfiguration", `match: ["AWS-*"]`, `scope: {resources: ["*"]}`), []string{`scope.resources has "*": it covers everything`}},
+		{"a broken scanner", waiver("kind: coverage", "match: [canary]", "scope: {scanners: [sca]}"), []string{"known-bad sample"}},
 		{"match all twice", waiver(`match: ["**"]`), []string{"covers everything"}},
 		{"empty rule", waiver(`match: [""]`), []string{"covers everything"}},
 		{"wildcard without scope", waiver(`match: ["CVE-*"]`), []string{"wildcard and no scope"}},
@@ -115,7 +118,7 @@ func TestParseWaiversRefuses(t *testing.T) {
 		{"coverage of an unknown code", waiver("kind: coverage", "match: [pares]", "scope: {paths: [a]}"), []string{`"pares" is not a code of a gap; did you mean "parse"?`}},
 		{"coverage of codes by wildcard", waiver("kind: coverage", `match: ["p*"]`, "scope: {paths: [a]}"), []string{"is not a code of a gap"}},
 	}
-	for _, g := range []string{"**", "*", "**/*", "*/**", "**/**", ".", "", "./", "/", "**/*.*", "{**,a}", "[a-zA-Z]**", "?**", "{a,**/*}", "**/", "/etc/x", "../x", "./a", "a/", "[", "{*,*/*,*/*/*}"} {
+	for _, g := range []string{"**", "*", "**/*", "*/**", "**/**", ".", "", "./", "/", "**/*.*", "{**,a}", "[a-zA-Z]**", "?**", "{a,**/*}", "**/", "/etc/x", "../x", "./a", "a/", "[", "{*,*/*,*/*/*}", "**/*[!39p]", "**/*e*", "{[a-zA-Y]*,[a-zA-Y]*/**}", "{a,b,c}**/**"} {
 		tests = append(tests, struct {
 			name, text string
 			want       []string

@@ -180,7 +180,7 @@ func loadWaivers(cfg *config.Config, flag, dir string, now time.Time) ([]gatehou
 	}
 	data, err := config.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !named {
-		return nil, "", nil
+		return nil, "", config.Misnamed(path)
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("read waivers: %w", err)

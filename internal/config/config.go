@@ -19,6 +19,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/gatehouse-sec/gatehouse/internal/breadth"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/internal/nearest"
 	"github.com/gatehouse-sec/gatehouse/internal/strictyaml"
@@ -134,7 +135,7 @@ func Load(path, dir string) (*Config, error) {
 	}
 	data, err := ReadFile(path)
 	if optional && errors.Is(err, fs.ErrNotExist) {
-		return c, nil
+		return c, Misnamed(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
@@ -148,6 +149,23 @@ func Load(path, dir string) (*Config, error) {
 		return nil, fmt.Errorf("%s: version is %d; this gatehouse reads version 1: add \"version: 1\"", path, c.Version)
 	}
 	return c, c.Validate()
+}
+
+// Misnamed is an error if the optional file at path is missing, and yet
+// somebody wrote one: it is a link that leads nowhere, or nearly has the name.
+// Passing it over would turn everything off that it says.
+func Misnamed(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s is a symbolic link that leads nowhere; correct or remove it", path)
+	}
+	dir, base := filepath.Split(path)
+	stem := strings.TrimSuffix(base, ".yaml")
+	for _, name := range []string{stem + ".yml", "." + base, "." + stem + ".yml", stem + ".json"} {
+		if _, err := os.Lstat(dir + name); err == nil {
+			return fmt.Errorf("%s%s is not read: the file must be called %s; rename it", dir, name, base)
+		}
+	}
+	return nil
 }
 
 // ReadFile reads a file that people write, within [limits.MaxConfigBytes].
@@ -186,8 +204,8 @@ func (c *Config) Validate() error {
 			bad("an exclude has no path")
 		case !doublestar.ValidatePattern(e.Path):
 			bad("exclude %q is not a valid glob", e.Path)
-		case slices.Contains([]string{"**", "*", "**/*", "/", ".", "./", "**/"}, e.Path):
-			bad("exclude %q leaves nothing to scan; name what is left out", e.Path)
+		case !breadth.Glob(e.Path):
+			bad("exclude %q leaves nothing to scan, or nearly so; name what is left out", e.Path)
 		case strings.HasPrefix(e.Path, "/") || strings.HasPrefix(e.Path, "../") || strings.HasPrefix(e.Path, "./"):
 			bad("exclude %q: globs are relative to the target, without / or ./ or ../ in front", e.Path)
 		}
