@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"testing/fstest"
 
 	adapter "github.com/aquasecurity/trivy/pkg/iac/adapters/cloudformation"
@@ -24,6 +25,9 @@ import (
 func (s *scanner) scanTemplate(ctx context.Context, f *gatehouse.File, doc *yaml.Node, out reporter) error {
 	if err := checkTemplate(doc); err != nil {
 		return err
+	}
+	for _, gap := range outsideTemplate(doc) {
+		out.Gap(gap)
 	}
 	sub := subject{typ: typeCloudFormation, input: checks.Cloud, path: f.Path, resourceAt: logicalIDs(doc)}
 	data, name := f.Data, f.Path
@@ -60,6 +64,58 @@ func (s *scanner) scanTemplate(ctx context.Context, f *gatehouse.File, doc *yaml
 		return fmt.Errorf("make the input of checks: %w", err)
 	}
 	return s.evaluate(ctx, sub, out)
+}
+
+// outsideTemplate finds the parts that come from elsewhere when a template is
+// deployed: other templates, and what macros make of this one.
+func outsideTemplate(doc *yaml.Node) []gatehouse.Gap {
+	var gaps []gatehouse.Gap
+	add := func(n *yaml.Node, entry, format string, args ...any) {
+		gaps = append(gaps, gatehouse.Gap{Code: gatehouse.GapUnresolved, Line: n.Line, Entry: entry,
+			Reason: fmt.Sprintf(format, args...) + ", which is not known here; check what is deployed, or waive this"})
+	}
+	if t := document.Get(doc, "Transform"); t != nil {
+		names := []*yaml.Node{t}
+		if t.Kind == yaml.SequenceNode {
+			names = t.Content
+		}
+		for _, n := range names {
+			n = document.Resolve(n)
+			name := n.Value
+			if n.Kind == yaml.MappingNode {
+				name = document.String(n, "Name")
+			}
+			switch name {
+			case "AWS::Serverless-2016-10-31", "AWS::LanguageExtensions":
+			default:
+				add(n, name, "the macro %q can change the whole template", name)
+			}
+		}
+	}
+	resources := document.Get(doc, "Resources")
+	for i := 0; i+1 < len(resources.Content); i += 2 {
+		key, value := document.Resolve(resources.Content[i]), document.Resolve(resources.Content[i+1])
+		switch typ := document.String(value, "Type"); {
+		case typ == "AWS::CloudFormation::Stack" || typ == "AWS::Serverless::Application":
+			url := document.String(value, "Properties", "TemplateURL") + document.String(value, "Properties", "Location")
+			// A path is one of the target, and looked at in its own place.
+			if url == "" || strings.Contains(url, "://") {
+				add(key, key.Value, "the nested stack %q is another template", key.Value)
+			}
+		case strings.HasSuffix(typ, "::MODULE"):
+			add(key, key.Value, "%q is made by the module %s", key.Value, typ)
+		}
+	}
+	included := map[*yaml.Node]bool{}
+	walk(doc, func(n *yaml.Node) {
+		for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+			if key := document.Resolve(n.Content[i]); key.Value == "Fn::Transform" && !included[key] {
+				included[key] = true
+				add(key, "Fn::Transform", "a part of the template is made by the macro %q", document.String(document.Resolve(n.Content[i+1]), "Name"))
+			}
+		}
+	})
+	return gaps
 }
 
 func hasAlias(n *yaml.Node) bool {

@@ -27,6 +27,10 @@ func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gateh
 				s.prove(typeKubernetes, p)
 			}
 			found = true
+			if line := unrendered(doc); line > 0 {
+				p.Gap(gatehouse.Gap{Code: gatehouse.GapUnresolved, Line: line,
+					Reason: "it is a template with values between {{ and }} that are not known here; render it, and check what that gives"})
+			}
 			if err := s.scanManifest(ctx, doc, manifest{typ: typeKubernetes, path: f.Path}, out); err != nil {
 				return err
 			}
@@ -96,10 +100,26 @@ func isCloudFormation(doc *yaml.Node) bool {
 	if document.String(doc, "AWSTemplateFormatVersion") != "" {
 		return true
 	}
-	for i := 1; i < len(resources.Content); i += 2 {
-		if strings.Contains(document.String(document.Resolve(resources.Content[i]), "Type"), "::") {
+	for i := 0; i+1 < len(resources.Content); i += 2 {
+		value := document.Resolve(resources.Content[i+1])
+		if strings.Contains(document.String(value, "Type"), "::") || document.Get(value, "Fn::Transform") != nil ||
+			strings.HasPrefix(document.Resolve(resources.Content[i]).Value, "Fn::") {
 			return true
 		}
 	}
 	return false
+}
+
+// unrendered is the line of a value such as {{ .Values.name }}, which YAML
+// takes for a mapping with a mapping as its key; 0 if there is none.
+func unrendered(doc *yaml.Node) int {
+	line := 0
+	walk(doc, func(n *yaml.Node) {
+		for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
+			if key := document.Resolve(n.Content[i]); key.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle != 0 && line == 0 {
+				line = max(key.Line, 1)
+			}
+		}
+	})
+	return line
 }

@@ -63,6 +63,18 @@ func TestContract(t *testing.T) {
 		scannertest.Fixture{Name: "Kubernetes list in JSON", Files: map[string]string{
 			"list.json": `{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "a:1", "securityContext": {"privileged": true}}]}}]}`,
 		}, Finds: []string{"KSV-0017"}},
+		scannertest.Fixture{Name: "Kubernetes list of one kind", Files: map[string]string{
+			"list.yaml": "apiVersion: v1\nkind: PodList\nitems:\n- metadata: {name: a}\n  spec: {containers: [{name: c, image: 'a:1', securityContext: {privileged: true}}]}\n",
+		}, Finds: []string{"KSV-0017"}},
+		scannertest.Fixture{Name: "CloudFormation with a loop alone", Files: map[string]string{
+			"a.yaml": "Transform: AWS::LanguageExtensions\nResources:\n  Fn::ForEach::X:\n    - V\n    - [a, b]\n    - B${V}:\n        Type: AWS::S3::Bucket\n        Properties: {AccessControl: PublicRead}\n",
+		}, Finds: []string{"AWS-0092"}},
+		scannertest.Fixture{Name: "Terraform in JSON", Files: map[string]string{
+			"main.tf.json": `{"resource": {"aws_security_group": {"o": {"ingress": [{"from_port": 22, "to_port": 22, "protocol": "tcp", "cidr_blocks": ["0.0.0.0/0"]}]}}}}`,
+		}, Finds: []string{"AWS-0107"}},
+		scannertest.Fixture{Name: "a dynamic block in JSON", Files: map[string]string{
+			"main.tf.json": `{"resource": {"aws_security_group": {"o": {"dynamic": {"ingress": {"for_each": [22], "content": {"from_port": "${ingress.value}", "to_port": "${ingress.value}", "protocol": "tcp", "cidr_blocks": ["0.0.0.0/0"]}}}}}}}`,
+		}, Finds: []string{"AWS-0107"}},
 		scannertest.Fixture{Name: "broken Kubernetes", Files: map[string]string{"pod.yaml": "apiVersion: v1\nkind: Pod\nspec: [\n"}, Fails: "pod.yaml"},
 		scannertest.Fixture{Name: "CloudFormation", Files: map[string]string{"stack.yaml": badTemplate}, Finds: []string{"AWS-0092"}},
 		scannertest.Fixture{Name: "Terraform", Files: map[string]string{
@@ -155,6 +167,12 @@ func TestLedger(t *testing.T) {
 		{"billion laughs", "a.yaml", laughs, "failed", gatehouse.GapTooLarge},
 		{"deep nesting", "a.json", `{"apiVersion": "v1", "kind": "Pod", "a": ` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + "}", "failed", gatehouse.GapTooLarge},
 		{"broken CloudFormation", "a.template", "Resources:\n  A: [\n", "failed", gatehouse.GapParse},
+		{"Kubernetes that was not rendered", "a.yaml", "apiVersion: v1\nkind: Pod\nspec:\n  hostNetwork: {{ x }}\n", "scanned", gatehouse.GapUnresolved},
+		{"an included template", "a.yaml", "Resources:\n  A: {\"Fn::Transform\": {Name: \"AWS::Include\"}}\n", "scanned", gatehouse.GapUnresolved},
+		{"a macro over the template", "a.yaml", "Transform: Mine\nResources:\n  A: {Type: \"AWS::SNS::Topic\"}\n", "scanned", gatehouse.GapUnresolved},
+		{"a nested stack", "a.yaml", "Resources:\n  A: {Type: \"AWS::CloudFormation::Stack\", Properties: {TemplateURL: \"https://example.com/a.yaml\"}}\n", "scanned", gatehouse.GapUnresolved},
+		{"a nested stack of the target", "a.yaml", "Resources:\n  A: {Type: \"AWS::CloudFormation::Stack\", Properties: {TemplateURL: other.yaml}}\n", "scanned", ""},
+		{"a CloudFormation module", "a.yaml", "Resources:\n  A: {Type: \"My::S3::Bucket::MODULE\"}\n", "scanned", gatehouse.GapUnresolved},
 		{"other values", "prod.tfvars", "a = 1\n", "skipped", ""},
 		{"a text about Dockerfiles", "Dockerfile.md", "# text\n", "n/a", ""},
 		{"a Dockerfile of a variant", "Dockerfile.prod-1.2", goodDockerfile, "scanned", ""},

@@ -24,7 +24,7 @@ type manifest struct {
 func (s *scanner) scanManifest(ctx context.Context, doc *yaml.Node, m manifest, out reporter) error {
 	if items := document.Get(doc, "items"); items != nil && items.Kind == yaml.SequenceNode && strings.HasSuffix(document.String(doc, "kind"), "List") {
 		for _, item := range items.Content {
-			if item = document.Resolve(item); isKubernetes(item) {
+			if item = typedItem(doc, document.Resolve(item)); isKubernetes(item) {
 				if err := s.scanManifest(ctx, item, m, out); err != nil {
 					return err
 				}
@@ -37,6 +37,24 @@ func (s *scanner) scanManifest(ctx context.Context, doc *yaml.Node, m manifest, 
 		typ: m.typ, input: checks.Kubernetes, value: c.convert(doc, doc.Line).term.Value,
 		path: m.path, line: doc.Line, resource: address(doc), place: m.place,
 	}, out)
+}
+
+// typedItem is an item of a list such as PodList, whose items need not say
+// what they are.
+func typedItem(list, item *yaml.Node) *yaml.Node {
+	kind := strings.TrimSuffix(document.String(list, "kind"), "List")
+	if kind == "" || item.Kind != yaml.MappingNode || document.String(item, "kind") != "" {
+		return item
+	}
+	typed := *item
+	scalar := func(s string) *yaml.Node {
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s, Line: item.Line}
+	}
+	typed.Content = append([]*yaml.Node{scalar("kind"), scalar(kind)}, item.Content...)
+	if document.String(item, "apiVersion") == "" {
+		typed.Content = append([]*yaml.Node{scalar("apiVersion"), scalar(document.String(list, "apiVersion"))}, typed.Content...)
+	}
+	return &typed
 }
 
 // address is kind/name, or kind/namespace/name if there is a namespace.

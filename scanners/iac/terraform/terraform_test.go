@@ -180,6 +180,11 @@ resource "r" "top" { v = module.second.out }
 			map[string]string{". r.x": "bc"}, nil,
 		},
 		{
+			"JSON syntax with objects",
+			map[string]string{"main.tf.json": `{"resource": {"r": {"x": {"v": "1", "tags": {"k": "t"}, "sub": [{"w": "a"}, {"w": "b"}]}, "y": [{"v": "${r.x.tags.k}", "sub": {"w": "c"}}]}}}`},
+			map[string]string{". r.x": "1+a+b", ". r.y": "t+c"}, nil,
+		},
+		{
 			"a file that does not parse leaves the others",
 			map[string]string{"bad.tf": "resource \"r\" {", "good.tf": `resource "r" "x" { v = "1" }`, "binary.tf": "\x00\xff", "utf8.tf": "# \xff\n"},
 			map[string]string{". r.x": "1"}, []gatehouse.GapCode{gatehouse.GapParse, gatehouse.GapParse, gatehouse.GapParse},

@@ -204,7 +204,11 @@ func (t *tree) addConfig(name string) {
 		content, _, _ = file.Body.PartialContent(terraform.Schema)
 	}
 	if content != nil {
-		t.blocks[dir] = append(t.blocks[dir], content.Blocks...)
+		blocks := content.Blocks
+		if isJSON(name) {
+			blocks = withNestedBlocks(blocks)
+		}
+		t.blocks[dir] = append(t.blocks[dir], blocks...)
 	}
 }
 
