@@ -163,7 +163,7 @@ func newScan(target *Target, scanners []*Scanner, opts ScanOptions, found *listi
 	}
 	s.progress.FilesTotal = len(s.files)
 	for k, sc := range scanners {
-		s.keys[k] = strings.Join([]string{"1", sc.Name, sc.Version, sc.RulesDigest, sc.OptionsDigest, sc.DatabaseDigest}, "\x00")
+		s.keys[k] = strings.Join([]string{"2", opts.Tool.Version, sc.Name, sc.Version, sc.RulesDigest, sc.OptionsDigest, sc.DatabaseDigest}, "\x00")
 		if sc.Groups != nil {
 			s.addGroups(k, sc.Groups(found.files), index)
 		}
