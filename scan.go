@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -86,7 +87,7 @@ func Scan(ctx context.Context, target *Target, scanners []*Scanner, opts ScanOpt
 	if err != nil {
 		return nil, fmt.Errorf("scan %q: %w", target.Name, err)
 	}
-	s := newScan(target, scanners, opts, found)
+	s := newScan(ctx, target, scanners, opts, found)
 	if err := s.run(ctx); err != nil {
 		return nil, fmt.Errorf("scan %q: %w", target.Name, err)
 	}
@@ -141,7 +142,7 @@ type callOutcome struct {
 	abandoned bool
 }
 
-func newScan(target *Target, scanners []*Scanner, opts ScanOptions, found *listing) *scan {
+func newScan(ctx context.Context, target *Target, scanners []*Scanner, opts ScanOptions, found *listing) *scan {
 	s := &scan{target: target, scanners: scanners, opts: opts, found: found,
 		files:    make([]fileState, len(found.files)),
 		bytes:    newWeights(limits.MaxInFlightBytes),
@@ -157,15 +158,26 @@ func newScan(target *Target, scanners []*Scanner, opts ScanOptions, found *listi
 		f.owner = make([]*groupState, len(scanners))
 		f.results = make([]*callOutcome, len(scanners))
 		for k, sc := range scanners {
-			f.wants[k] = sc.Want(info)
+			f.wants[k], f.results[k] = want(sc, info)
 		}
 		s.progress.BytesTotal += info.Bytes
 	}
 	s.progress.FilesTotal = len(s.files)
 	for k, sc := range scanners {
 		s.keys[k] = strings.Join([]string{"2", opts.Tool.Version, sc.Name, sc.Version, sc.RulesDigest, sc.OptionsDigest, sc.DatabaseDigest}, "\x00")
-		if sc.Groups != nil {
-			s.addGroups(k, sc.Groups(found.files), index)
+		if sc.Groups == nil {
+			continue
+		}
+		var groups []Group
+		err, returned := guard(ctx, opts.FileTimeout, func(context.Context) error {
+			groups = sc.Groups(found.files)
+			return nil
+		})
+		switch {
+		case err != nil:
+			found.gaps = append(found.gaps, Gap{Code: err.Code, Scanner: sc.Name, Entry: "groups", Reason: "files that belong together were not found: " + err.Reason})
+		case returned:
+			s.addGroups(k, groups, index)
 		}
 	}
 	s.addLinks(index)
@@ -179,6 +191,17 @@ func newScan(target *Target, scanners []*Scanner, opts ScanOptions, found *listi
 	}
 	s.order = append(s.order, rest...)
 	return s
+}
+
+// want asks a scanner for one file. If that crashes, the file is a failure.
+func want(sc *Scanner, info FileInfo) (w Want, failed *callOutcome) {
+	defer func() {
+		if r := recover(); r != nil {
+			w = Want{Scan: true}
+			failed = &callOutcome{err: &Unscannable{Code: GapPanic, Reason: clip(fmt.Sprintf("the scanner crashed when it was asked whether it wants the file: %v", r))}}
+		}
+	}()
+	return sc.Want(info), nil
 }
 
 func (s *scan) addGroups(scanner int, groups []Group, index map[string]int) {
@@ -266,7 +289,7 @@ func (s *scan) scanFile(ctx context.Context, f *fileState, buf []byte) []byte {
 	f.digest = file.Digest
 	if f.readErr == nil {
 		for k, sc := range s.scanners {
-			if !f.wants[k].Scan || f.owner[k] != nil {
+			if !f.wants[k].Scan || f.owner[k] != nil || f.results[k] != nil {
 				continue
 			}
 			f.results[k] = s.call(ctx, k, sc.fileKey(s.keys[k], file), file.Path, func(ctx context.Context, p *Pass) error {
@@ -295,11 +318,24 @@ func (s *scan) read(f *fileState, buf []byte) (*File, []byte) {
 		f.readErr = &Unscannable{Code: code, Reason: reason}
 		return file, buf
 	}
-	h, err := s.target.FS.Open(f.info.Path)
+	name := f.info.Path
+	if f.info.Version != "" {
+		name += "@" + f.info.Version
+	}
+	h, err := s.target.FS.Open(name)
 	if err != nil {
+		if u, ok := errors.AsType[*Unscannable](err); ok {
+			return fail(u.Code, clip(u.Reason))
+		}
 		return fail(GapUnreadable, errorReason(err))
 	}
 	defer h.Close()
+	if f.info.Version != "" {
+		if info, err := h.Stat(); err == nil {
+			f.info.Bytes = info.Size()
+			file.FileInfo = f.info
+		}
+	}
 	if f.info.Bytes > s.opts.MaxFileBytes {
 		sum := sha256.New()
 		if _, err := io.Copy(sum, h); err != nil {
@@ -307,6 +343,11 @@ func (s *scan) read(f *fileState, buf []byte) (*File, []byte) {
 		}
 		file.Digest = hex.EncodeToString(sum.Sum(nil))
 		return fail(GapTooLarge, fmt.Sprintf("%d bytes are more than the limit of %d; exclude the file, or raise limits.max_file_bytes", f.info.Bytes, s.opts.MaxFileBytes))
+	}
+	if b, ok := h.(interface{ Bytes() []byte }); ok && f.info.Version != "" { // in memory already
+		sum := sha256.Sum256(b.Bytes())
+		file.Data, file.Digest = b.Bytes(), hex.EncodeToString(sum[:])
+		return file, buf
 	}
 	if int64(cap(buf)) <= f.info.Bytes {
 		buf = make([]byte, 0, f.info.Bytes+1) // one more, so that the end shows in one read

@@ -470,6 +470,39 @@ func TestScannerMisbehaves(t *testing.T) {
 }
 
 // TestCanary guards against TM-02.
+// A scanner that fails before it sees a file is no reason to go without it.
+func TestScannerMisbehavesEarly(t *testing.T) {
+	dir := tree(t, map[string]string{"a.txt": "bad", "b.txt": "bad"})
+	t.Run("want", func(t *testing.T) {
+		bad := words()
+		bad.Name = "misbehaving"
+		bad.Want = func(f gatehouse.FileInfo) gatehouse.Want {
+			if f.Path == "a.txt" {
+				panic("no idea")
+			}
+			return gatehouse.Want{Scan: true}
+		}
+		r := scan(t, open(t, dir), gatehouse.ScanOptions{}, bad, words())
+		gap(t, r, gatehouse.GapPanic, "a.txt")
+		if s := r.Coverage.Scanners; s[0].Scanned != 1 || s[0].Failed != 1 || s[1].Scanned != 2 {
+			t.Errorf("coverage: %+v", s)
+		}
+	})
+	for name, groups := range map[string]func([]gatehouse.FileInfo) []gatehouse.Group{
+		"groups panic": func([]gatehouse.FileInfo) []gatehouse.Group { panic("no idea") },
+		"groups hang":  func([]gatehouse.FileInfo) []gatehouse.Group { select {} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad := grouping()
+			bad.Groups = groups
+			r := scan(t, open(t, dir), gatehouse.ScanOptions{FileTimeout: 20 * time.Millisecond}, bad)
+			if len(r.Coverage.Gaps) != 1 || r.Coverage.Gaps[0].Scanner != "grouping" || r.Coverage.Scanners[0].Status != gatehouse.StatusPartial {
+				t.Errorf("gaps: %+v, coverage: %+v", r.Coverage.Gaps, r.Coverage.Scanners)
+			}
+		})
+	}
+}
+
 func TestCanary(t *testing.T) {
 	for name, change := range map[string]func(*gatehouse.Scanner){
 		"misses": func(s *gatehouse.Scanner) {

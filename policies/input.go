@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"encoding/json/jsontext"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/util"
 )
 
 //go:generate go run ./internal/schemagen -o input.schema.json
@@ -233,11 +233,64 @@ func toValue(v any) (ast.Value, error) {
 }
 
 func jsonValue(b []byte) (ast.Value, error) {
-	var x any
-	if err := util.NewJSONDecoder(bytes.NewReader(b)).Decode(&x); err != nil {
+	d := valueDecoder{dec: jsontext.NewDecoder(bytes.NewReader(b), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), keys: map[string]*ast.Term{}}
+	return d.value()
+}
+
+// valueDecoder makes values of OPA while it reads, without a tree of Go values
+// in between. The keys of a report are few, so each is made once.
+type valueDecoder struct {
+	dec  *jsontext.Decoder
+	keys map[string]*ast.Term
+}
+
+func (d *valueDecoder) value() (ast.Value, error) {
+	tok, err := d.dec.ReadToken()
+	if err != nil {
 		return nil, err
 	}
-	return ast.InterfaceToValue(x)
+	switch tok.Kind() {
+	case 'n':
+		return ast.NullValue, nil
+	case 't', 'f':
+		return ast.Boolean(tok.Bool()), nil
+	case '"':
+		return ast.String(tok.String()), nil
+	case '0':
+		return ast.Number(json.Number(tok.String())), nil
+	case '[':
+		var list []*ast.Term
+		for d.dec.PeekKind() != ']' {
+			v, err := d.value()
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, &ast.Term{Value: v})
+		}
+		_, err := d.dec.ReadToken()
+		return ast.NewArray(list...), err
+	default:
+		var pairs [][2]*ast.Term
+		for d.dec.PeekKind() != '}' {
+			tok, err := d.dec.ReadToken()
+			if err != nil {
+				return nil, err
+			}
+			name := tok.String()
+			key := d.keys[name]
+			if key == nil {
+				key = ast.StringTerm(name)
+				d.keys[name] = key
+			}
+			v, err := d.value()
+			if err != nil {
+				return nil, err
+			}
+			pairs = append(pairs, [2]*ast.Term{key, {Value: v}})
+		}
+		_, err := d.dec.ReadToken()
+		return ast.NewObject(pairs...), err
+	}
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

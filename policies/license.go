@@ -43,9 +43,11 @@ func LicenseChoices(licenses ...string) (choices [][]string, readable bool) {
 }
 
 func licenseTokens(s string) []string {
-	s = strings.NewReplacer("(", " ( ", ")", " ) ").Replace(s)
-	return strings.Fields(s)
+	return strings.Fields(licenseParens.Replace(s))
 }
+
+// licenseParens makes parentheses tokens of their own.
+var licenseParens = strings.NewReplacer("(", " ( ", ")", " ) ")
 
 type licenseParser struct {
 	tokens []string
