@@ -63,7 +63,7 @@ func (s *scan) report() *Report {
 	}
 	s.finishScanners(r)
 
-	slices.SortFunc(r.Findings, compareFindings)
+	slices.SortStableFunc(r.Findings, compareFindings)
 	slices.SortFunc(r.Components, compareComponents)
 	slices.SortFunc(r.Coverage.Skipped, func(a, b Skip) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortFunc(r.Coverage.Gaps, compareGaps)
@@ -94,7 +94,7 @@ func unique(seen map[string]int, id string) string {
 // fileCoverage says how a file ended for each scanner, and adds what was found
 // in it and what is missing to the report.
 func (s *scan) fileCoverage(f *fileState, r *Report, take func(result)) FileCoverage {
-	fc := FileCoverage{Path: f.info.Path, Bytes: f.info.Bytes, SHA256: f.digest}
+	fc := FileCoverage{Path: f.info.Path, Version: f.info.Version, Bytes: f.info.Bytes, SHA256: f.digest}
 	wanted := false
 	for k, sc := range s.scanners {
 		c := &r.Coverage.Scanners[k]
@@ -110,7 +110,7 @@ func (s *scan) fileCoverage(f *fileState, r *Report, take func(result)) FileCove
 		own := f.results[k]
 		group := f.owner[k]
 		if own != nil {
-			take(own.result)
+			take(own.result.of(f.info.Version))
 		}
 		switch {
 		case group == nil && !f.wants[k].Scan && f.wants[k].Skip == "":
@@ -124,7 +124,7 @@ func (s *scan) fileCoverage(f *fileState, r *Report, take func(result)) FileCove
 			fail(f.readErr.Reason)
 		case own != nil && own.err != nil:
 			fail(own.err.Reason)
-			r.Coverage.Gaps = append(r.Coverage.Gaps, Gap{Code: own.err.Code, Scanner: sc.Name, Path: f.info.Path, Line: own.err.Line, Reason: own.err.Reason})
+			r.Coverage.Gaps = append(r.Coverage.Gaps, Gap{Code: own.err.Code, Scanner: sc.Name, Path: f.info.Path, Line: own.err.Line, Entry: versionEntry(f.info.Version), Reason: own.err.Reason})
 		case own != nil && own.result.Skip != "":
 			c.Skipped++
 			fc.Skipped = append(fc.Skipped, ScannerReason{sc.Name, own.result.Skip})
@@ -146,9 +146,33 @@ func (s *scan) fileCoverage(f *fileState, r *Report, take func(result)) FileCove
 	// A file that nobody wanted still belongs to the target: what its digest
 	// cannot vouch for is a gap as well.
 	if f.readErr != nil && (wanted || f.digest == "") {
-		r.Coverage.Gaps = append(r.Coverage.Gaps, Gap{Code: f.readErr.Code, Path: f.info.Path, Reason: f.readErr.Reason})
+		r.Coverage.Gaps = append(r.Coverage.Gaps, Gap{Code: f.readErr.Code, Path: f.info.Path, Entry: versionEntry(f.info.Version), Reason: f.readErr.Reason})
 	}
 	return fc
+}
+
+// of says of which version of its file a result is.
+func (r result) of(version string) result {
+	if version == "" {
+		return r
+	}
+	for i := range r.Findings {
+		r.Findings[i].History = &History{Blob: version}
+	}
+	for i := range r.Gaps {
+		if r.Gaps[i].Entry == "" {
+			r.Gaps[i].Entry = versionEntry(version)
+		}
+	}
+	return r
+}
+
+// versionEntry names a version in a gap.
+func versionEntry(version string) string {
+	if version == "" {
+		return ""
+	}
+	return "version " + version[:min(len(version), 12)]
 }
 
 // finishScanners sets the status of each scanner and adds what its canaries

@@ -35,8 +35,11 @@ func (c *Coverage) Digest() (string, error) {
 // FileCoverage says how one file ended for each scanner. Each scanner is in
 // exactly one of the four lists.
 type FileCoverage struct {
-	Path  string `json:"path"`
-	Bytes int64  `json:"bytes"`
+	Path string `json:"path"`
+	// Version tells the files of one path apart, as in a history; empty in a
+	// tree.
+	Version string `json:"version,omitempty"`
+	Bytes   int64  `json:"bytes"`
 	// SHA256 of the content in hex; empty if it was not read.
 	SHA256 string `json:"sha256,omitempty"`
 	// Scanned names the scanners that looked at the file.

@@ -137,6 +137,10 @@ type Finding struct {
 	// Message says what was found here, in a sentence.
 	Message  string   `json:"message"`
 	Location Location `json:"location"`
+	// Also are the other places of the same secret, sorted; a secret that
+	// stands in ten places is one finding. Set by [Scan]; empty for other
+	// kinds of findings.
+	Also []Location `json:"also,omitempty"`
 	// Fix is the next step, in a sentence; may be empty.
 	Fix string `json:"fix,omitempty"`
 	// References are URLs; may be empty.
@@ -168,6 +172,8 @@ type History struct {
 	Blob string `json:"blob"`
 	// AtHead is true if the content is in the tree of HEAD, at any path.
 	AtHead bool `json:"at_head"`
+	// Versions counts the contents of the path that have the same problem.
+	Versions int `json:"versions,omitempty"`
 }
 
 // Secret is what is known about a secret without revealing it.

@@ -66,7 +66,10 @@ type Want struct {
 type FileInfo struct {
 	// Path is slash-separated and relative to the target.
 	Path string
-	// Bytes is the size.
+	// Version tells the files of one path apart where a path has many
+	// contents, as in a history; see [Lister]. Empty in a tree.
+	Version string
+	// Bytes is the size; 0 if a file with a version was not read yet.
 	Bytes int64
 	Mode  fs.FileMode
 }

@@ -1,6 +1,7 @@
 package gatehouse
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -44,6 +45,20 @@ type FS interface {
 	fs.ReadDirFS
 	// ReadLink returns the destination of the symbolic link called name.
 	ReadLink(name string) (string, error)
+}
+
+// Lister is an [FS] that says itself what is in it, such as a history in which
+// a path has many contents. Its directories are not read, and a file is opened
+// by its path, "@" and its version. An error of Open may be an [*Unscannable].
+type Lister interface {
+	List(ctx context.Context) (Listing, error)
+}
+
+// Listing is what a [Lister] has, in the order in which it is best read: first
+// sorted by path.
+type Listing struct {
+	Files []FileInfo
+	Gaps  []Gap
 }
 
 // OpenTarget opens the directory or regular file at path. The caller must

@@ -26,6 +26,9 @@ type listing struct {
 // list walks the tree with several workers, each reading one directory at a
 // time. It opens no file.
 func list(ctx context.Context, fsys FS, exclude Excluder, workers int) (*listing, error) {
+	if l, ok := fsys.(Lister); ok {
+		return listed(ctx, l, exclude)
+	}
 	w := &walker{fsys: fsys, exclude: exclude}
 	w.cond = sync.NewCond(&w.mu)
 	w.queue = []string{"."}
@@ -51,6 +54,51 @@ func list(ctx context.Context, fsys FS, exclude Excluder, workers int) (*listing
 	slices.SortFunc(w.out.skipped, func(a, b Skip) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortFunc(w.out.links, func(a, b link) int { return cmp.Compare(a.path, b.path) })
 	return &w.out, nil
+}
+
+// listed asks the file system itself. What is excluded is left out as if the
+// directories had been read.
+func listed(ctx context.Context, fsys Lister, exclude Excluder) (*listing, error) {
+	found, err := fsys.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &listing{gaps: found.Gaps}
+	reasons := map[string]string{} // of paths that were asked for; empty if not excluded
+	for _, f := range found.Files {
+		skip := Skip{}
+		if exclude != nil {
+			for i := 1; i <= len(f.Path) && skip.Reason == ""; i++ {
+				if i < len(f.Path) && f.Path[i] != '/' {
+					continue
+				}
+				p := f.Path[:i]
+				reason, known := reasons[p]
+				if !known {
+					reason, _ = exclude(p, i < len(f.Path))
+					if reasons[p] = reason; reason != "" {
+						shown := p
+						if i < len(f.Path) {
+							shown += "/"
+						}
+						out.skipped = append(out.skipped, Skip{Path: shown, Reason: reason})
+					}
+				}
+				skip.Reason = reason
+			}
+		}
+		if skip.Reason != "" {
+			continue
+		}
+		if len(out.files) >= limits.MaxFiles {
+			out.gaps = append(out.gaps, Gap{Code: GapTooLarge,
+				Reason: fmt.Sprintf("the target has more than %d files; the rest was not looked at: check parts of it, or exclude directories", limits.MaxFiles)})
+			break
+		}
+		out.files = append(out.files, f)
+	}
+	slices.SortFunc(out.skipped, func(a, b Skip) int { return cmp.Compare(a.Path, b.Path) })
+	return out, ctx.Err()
 }
 
 type walker struct {

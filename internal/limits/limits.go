@@ -137,4 +137,39 @@ const (
 	// to, as a multiple of the text. Each encoding makes text shorter, so only
 	// stretches that can be read in two ways at several levels come near.
 	MaxDecodedRatio = 4
+
+	// MaxPackIndexBytes is the largest index of a packfile that is read. It is
+	// kept in memory; 28 bytes for each object make 18 million objects, twice
+	// those of the Linux kernel.
+	MaxPackIndexBytes = 512 << 20
+
+	// MaxDeltaDepth bounds a chain of deltas. git pack-objects makes at most
+	// 4,095 links (its --depth), and 50 unless told otherwise.
+	MaxDeltaDepth = 4095
+
+	// MaxDeltaWork bounds the bytes that are unpacked to put one object
+	// together. It is 50 links, the usual most, of 20 MiB each.
+	MaxDeltaWork = 1 << 30
+
+	// DeltaCacheBytes bounds the objects that are kept because others are
+	// deltas of them. git has 96 MiB (core.deltaBaseCacheLimit).
+	DeltaCacheBytes = 64 << 20
+
+	// MaxAlternateDepth bounds repositories that borrow from others that
+	// borrow; git has the same (odb, alternates "nesting too deep").
+	MaxAlternateDepth = 5
+
+	// MaxAlternates bounds the directories that a repository borrows from.
+	MaxAlternates = 100
+
+	// MaxRefsBytes is the largest packed-refs file. A million refs have 70 MB.
+	MaxRefsBytes = 256 << 20
+
+	// MaxIndexBytes is the largest git index. Chromium's, with 450,000 files,
+	// has 60 MB.
+	MaxIndexBytes = 256 << 20
+
+	// MaxCommits bounds the commits of a history that are kept in memory. The
+	// Linux kernel has 1.4 million.
+	MaxCommits = 5_000_000
 )

@@ -1,0 +1,249 @@
+package gitstore
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/zlib"
+
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
+)
+
+// pack is a packfile with its index.
+type pack struct {
+	name string
+	file *os.File
+	size int64
+
+	count  int
+	fanout [256]uint32
+	ids    []byte // count × 20
+	small  []byte // count × 4: offsets
+	large  []byte // 8 each: offsets that do not fit
+}
+
+// openPack opens the packfile that belongs to an index.
+func openPack(idxPath string) (*pack, error) {
+	p := &pack{name: strings.TrimSuffix(idxPath, ".idx") + ".pack"}
+	if err := p.readIndex(idxPath); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(p.name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	p.file, p.size = f, info.Size()
+	var head [12]byte
+	if _, err := f.ReadAt(head[:], 0); err != nil || string(head[:4]) != "PACK" {
+		f.Close()
+		return nil, errors.New("is not a packfile")
+	}
+	if v := binary.BigEndian.Uint32(head[4:]); v != 2 && v != 3 {
+		f.Close()
+		return nil, fmt.Errorf("is a packfile of version %d: want 2 or 3", v)
+	}
+	return p, nil
+}
+
+func (p *pack) readIndex(path string) error {
+	data, err := readBounded(path, limits.MaxPackIndexBytes)
+	if err != nil {
+		return err
+	}
+	const headBytes = 8 + 4*256
+	if len(data) < headBytes+40 || !bytes.HasPrefix(data, []byte("\xfftOc\x00\x00\x00\x02")) {
+		return errors.New("its index is not of version 2; run git index-pack, or git gc")
+	}
+	last := uint32(0)
+	for i := range p.fanout {
+		n := binary.BigEndian.Uint32(data[8+4*i:])
+		if n < last {
+			return errors.New("its index is corrupt")
+		}
+		p.fanout[i], last = n, n
+	}
+	n := int64(last)
+	rest := data[headBytes:]
+	if int64(len(rest)) < n*28+40 {
+		return errors.New("its index is cut short")
+	}
+	p.count = int(n)
+	p.ids, rest = rest[:20*n], rest[20*n:]
+	rest = rest[4*n:] // CRC-32
+	p.small, rest = rest[:4*n], rest[4*n:]
+	p.large = rest[:(len(rest)-40)/8*8]
+	return nil
+}
+
+// find returns the number of the object in the index.
+func (p *pack) find(id *ID) (int, bool) {
+	lo := 0
+	if id[0] > 0 {
+		lo = int(p.fanout[id[0]-1])
+	}
+	hi := int(p.fanout[id[0]])
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		switch c := bytes.Compare(p.ids[20*mid:20*mid+20], id[:]); {
+		case c == 0:
+			return mid, true
+		case c < 0:
+			lo = mid + 1
+		default:
+			hi = mid
+		}
+	}
+	return 0, false
+}
+
+// withPrefix calls f for the ids that start with a prefix in hex.
+func (p *pack) withPrefix(prefix string, f func(ID)) {
+	from := sort.Search(p.count, func(i int) bool { return ID(p.ids[20*i:20*i+20]).String() >= prefix })
+	for i := from; i < p.count; i++ {
+		id := ID(p.ids[20*i : 20*i+20])
+		if !strings.HasPrefix(id.String(), prefix) {
+			return
+		}
+		f(id)
+	}
+}
+
+func (p *pack) offset(n int) (int64, error) {
+	o := binary.BigEndian.Uint32(p.small[4*n:])
+	if o&(1<<31) == 0 {
+		return int64(o), nil
+	}
+	i := int(o &^ (1 << 31))
+	if i >= len(p.large)/8 {
+		return 0, errors.New("is corrupt: the index of its packfile leads nowhere")
+	}
+	return int64(binary.BigEndian.Uint64(p.large[8*i:]) &^ (1 << 63)), nil
+}
+
+// inflater is what reading needs; it is kept between objects.
+type inflater struct {
+	section *io.SectionReader
+	buf     *bufio.Reader
+	z       io.ReadCloser
+}
+
+var inflaters = sync.Pool{New: func() any { return &inflater{buf: bufio.NewReaderSize(nil, 8<<10)} }}
+
+// header is the start of an object in a packfile.
+type header struct {
+	kind Type
+	size int64 // of what is inflated
+	// base is where the base of a delta is: an offset, or an id.
+	baseOffset int64
+	baseID     ID
+}
+
+var errCorrupt = errors.New("is corrupt")
+
+// open reads the header of the object at offset; what follows is compressed.
+func (in *inflater) open(p *pack, offset int64) (h header, err error) {
+	if offset < 12 || offset >= p.size-20 {
+		return h, errCorrupt
+	}
+	in.buf.Reset(io.NewSectionReader(p.file, offset, p.size-20-offset))
+	c, err := in.buf.ReadByte()
+	if err != nil {
+		return h, errCorrupt
+	}
+	h.kind, h.size = Type(c>>4&7), int64(c&15)
+	for shift := 4; c&0x80 != 0; shift += 7 {
+		if c, err = in.buf.ReadByte(); err != nil || shift > 56 {
+			return h, errCorrupt
+		}
+		h.size |= int64(c&0x7f) << shift
+	}
+	switch h.kind {
+	case TypeCommit, TypeTree, TypeBlob, TypeTag:
+	case typeOfsDelta:
+		back := int64(0)
+		for i := 0; ; i++ {
+			if c, err = in.buf.ReadByte(); err != nil || i > 8 {
+				return h, errCorrupt
+			}
+			if i > 0 {
+				back++
+			}
+			back = back<<7 | int64(c&0x7f)
+			if c&0x80 == 0 {
+				break
+			}
+		}
+		if h.baseOffset = offset - back; back <= 0 || h.baseOffset < 12 {
+			return h, errCorrupt
+		}
+	case typeRefDelta:
+		if _, err := io.ReadFull(in.buf, h.baseID[:]); err != nil {
+			return h, errCorrupt
+		}
+	default:
+		return h, errCorrupt
+	}
+	return h, nil
+}
+
+// inflate reads the content, which must have the size of the header.
+func (in *inflater) inflate(size int64, buf []byte) ([]byte, error) {
+	var err error
+	if in.z == nil {
+		in.z, err = zlib.NewReader(in.buf)
+	} else {
+		err = in.z.(zlib.Resetter).Reset(in.buf, nil)
+	}
+	if err != nil {
+		return nil, errCorrupt
+	}
+	if int64(cap(buf)) < size {
+		buf = make([]byte, size)
+	}
+	buf = buf[:size]
+	if _, err := io.ReadFull(in.z, buf); err != nil {
+		return nil, errCorrupt
+	}
+	var one [1]byte
+	if n, err := in.z.Read(one[:]); n != 0 || err != io.EOF {
+		return nil, errCorrupt // longer than it says, or its checksum is wrong
+	}
+	return buf, nil
+}
+
+func readBounded(path string, max int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%q is not a regular file", path)
+	}
+	if info.Size() > max {
+		return nil, fmt.Errorf("%q has %d bytes, more than the limit of %d", path, info.Size(), max)
+	}
+	data := make([]byte, info.Size())
+	n, err := io.ReadFull(f, data)
+	if err == io.ErrUnexpectedEOF || err == io.EOF {
+		err = nil
+	}
+	return data[:n], err
+}
