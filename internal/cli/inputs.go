@@ -36,16 +36,22 @@ type scanFlags struct {
 }
 
 func (f *scanFlags) register(cmd *cobra.Command) {
+	f.registerCommon(cmd)
 	fl := cmd.Flags()
 	fl.StringSliceVar(&f.scanners, "scanners", nil, "scanners to run: "+strings.Join(scanners.Names(), ", ")+" (default all)")
-	fl.StringArrayVar(&f.exclude, "exclude", nil, "leave out what this glob matches, relative to the target; repeatable")
 	fl.StringVar(&f.database, "db", "", "directory of the vulnerability database (default "+shortHome(defaultDatabaseDir())+")")
+	must(cmd.RegisterFlagCompletionFunc("scanners", cobra.FixedCompletions(scanners.Names(), cobra.ShellCompDirectiveNoFileComp)))
+}
+
+// registerCommon registers what does not depend on the scanners.
+func (f *scanFlags) registerCommon(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringArrayVar(&f.exclude, "exclude", nil, "leave out what this glob matches, relative to the target; repeatable")
 	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "FORMAT or FORMAT=FILE: "+strings.Join(render.Formats(), ", ")+"; repeatable (default text)")
 	fl.BoolVar(&f.noCache, "no-cache", false, "neither use nor keep results of other runs")
 	fl.StringVar(&f.cacheDir, "cache-dir", "", "directory of kept results (default "+shortHome(defaultCacheDir())+")")
 	fl.BoolVar(&f.allowEmpty, "allow-empty", false, "exit with 0 when there is nothing to scan")
 	fl.StringVar(&f.time, "time", "", "evaluation time, as RFC 3339 (default now)")
-	must(cmd.RegisterFlagCompletionFunc("scanners", cobra.FixedCompletions(scanners.Names(), cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.RegisterFlagCompletionFunc("output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return render.Formats(), cobra.ShellCompDirectiveNoSpace
 	}))
@@ -125,8 +131,13 @@ func (f *policyFlags) options(cfg *config.Config) (policies.Options, error) {
 	if len(f.namespaces) > 0 {
 		o.Namespaces = f.namespaces
 	}
-	for k, v := range cfg.Policy.Settings {
-		o.Settings[k] = v
+	for rule, v := range cfg.Policy.Settings {
+		for key, v := range flatSetting(rule, v) {
+			if _, twice := o.Settings[key]; twice {
+				return o, fmt.Errorf("%s: policy.settings has %s twice, with a dot and without; remove one", cfg.Path, key)
+			}
+			o.Settings[key] = v
+		}
 	}
 	for _, s := range f.settings {
 		key, value, ok := strings.Cut(s, "=")
@@ -137,7 +148,9 @@ func (f *policyFlags) options(cfg *config.Config) (policies.Options, error) {
 		if err := yaml.Unmarshal([]byte(value), &v); err != nil {
 			return o, fmt.Errorf("--set %q: the value is not valid YAML: %w", s, err)
 		}
-		o.Settings[key] = v
+		for key, v := range flatSetting(key, v) {
+			o.Settings[key] = v
+		}
 	}
 	var err error
 	if o.Policies, err = sources(cfg, f.policies, "policy.paths", cfg.Policy.Paths); err != nil {
@@ -145,6 +158,20 @@ func (f *policyFlags) options(cfg *config.Config) (policies.Options, error) {
 	}
 	o.Data, err = sources(cfg, f.data, "policy.data", cfg.Policy.Data)
 	return o, err
+}
+
+// flatSetting writes the settings of a rule as RULE.KEY, so that those of one
+// place take the place of those of another however they are written.
+func flatSetting(rule string, v any) map[string]any {
+	keys, ok := v.(map[string]any)
+	if !ok || len(keys) == 0 || strings.Contains(rule, ".") {
+		return map[string]any{rule: v}
+	}
+	flat := make(map[string]any, len(keys))
+	for key, v := range keys {
+		flat[rule+"."+key] = v
+	}
+	return flat
 }
 
 func sources(cfg *config.Config, flags []string, key string, configured []string) ([]policies.Source, error) {
@@ -205,6 +232,15 @@ func (a *app) scan(ctx context.Context, cfg *config.Config, f *scanFlags, path s
 		return nil, err
 	}
 	defer target.Close()
+	report, err := a.scanTarget(ctx, cfg, f, target, documents, now)
+	if err != nil {
+		return nil, err
+	}
+	return &scanned{report, a.now().Sub(start), repositoryPrefix(path)}, nil
+}
+
+// scanTarget opens the scanners and the cache, and scans.
+func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, target *gatehouse.Target, documents bool, now time.Time) (*gatehouse.Report, error) {
 	set, err := scanners.New(scanners.Options{Names: cfg.Scanners, Documents: documents, DatabaseDir: f.databaseDir(cfg),
 		FingerprintKey: []byte(cfg.FingerprintKey), Now: now})
 	if err != nil {
@@ -235,10 +271,7 @@ func (a *app) scan(ctx context.Context, cfg *config.Config, f *scanFlags, path s
 	opts.Progress = p.scan()
 	report, err := gatehouse.Scan(ctx, target, set.Scanners, opts)
 	p.done()
-	if err != nil {
-		return nil, err
-	}
-	return &scanned{report, a.now().Sub(start), repositoryPrefix(path)}, nil
+	return report, err
 }
 
 // repositoryPrefix is the path of the directory that holds or is the target,
