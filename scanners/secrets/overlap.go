@@ -16,7 +16,8 @@ func settle(all []rules.Rule, matches []match.Match) []match.Match {
 	preferred := func(a, b match.Match) int {
 		ra, rb := &all[a.Rule], &all[b.Rule]
 		return cmp.Or(
-			cmp.Compare(rb.Specific, ra.Specific),
+			cmp.Compare(specificity(rb), specificity(ra)),
+			cmp.Compare(rank[rb.Source], rank[ra.Source]),
 			cmp.Compare(rb.Severity, ra.Severity),
 			cmp.Compare(b.Secret.End-b.Secret.Start, a.Secret.End-a.Secret.Start),
 			cmp.Compare(a.Rule, b.Rule),
@@ -53,6 +54,14 @@ func settle(all []rules.Rule, matches []match.Match) []match.Match {
 	}
 	return kept
 }
+
+// rank orders the sources of rules that say equally much: users know best, and
+// the ids of the others must stay.
+var rank = map[rules.Source]int{rules.User: 3, rules.Own: 2, rules.Trivy: 1}
+
+// specificity is how much of the secret the rule fixes, so coarsely that two
+// ways to write the same rule are the same.
+func specificity(r *rules.Rule) int { return int(r.Specific() / 12) }
 
 func nested(a, b match.Span) bool {
 	return a.Start <= b.Start && b.End <= a.End || b.Start <= a.Start && a.End <= b.End

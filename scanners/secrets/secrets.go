@@ -14,6 +14,7 @@
 package secrets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,14 +58,9 @@ func New(o Options) (*gatehouse.Scanner, error) {
 	}
 	s := &scanner{rules: all, identity: id}
 	exprs := make([]match.Rule, len(all))
-	documented := make([]gatehouse.Rule, len(all))
-	for i, r := range all {
-		exprs[i] = match.Rule{Expr: r.Expr, Group: r.Group}
-		documented[i] = gatehouse.Rule{
-			ID: r.ID, Title: r.Title, Kind: gatehouse.KindSecret, Severity: r.Severity,
-			Description: "A credential in a file can be used by everybody who can read the file, and stays in the history of the repository.",
-			Fix:         fix,
-		}
+	for i := range all {
+		exprs[i] = all[i].For()
+		s.pathOnly = s.pathOnly || all[i].Expr == nil
 	}
 	if s.matcher, err = match.New(exprs); err != nil {
 		return nil, err
@@ -76,7 +72,7 @@ func New(o Options) (*gatehouse.Scanner, error) {
 		Version:       version,
 		RulesDigest:   rules.Digest(all),
 		OptionsDigest: id.digest(),
-		Rules:         documented,
+		Rules:         documented(all),
 		Want:          func(gatehouse.FileInfo) gatehouse.Want { return gatehouse.Want{Scan: true} },
 		ScanFile:      s.scanFile,
 		Canaries: []gatehouse.Canary{{
@@ -99,6 +95,24 @@ type scanner struct {
 	rules    []rules.Rule
 	matcher  *match.Matcher
 	identity identity
+	// pathOnly is set if some rule goes by the path alone.
+	pathOnly bool
+}
+
+// documented describes the rules, each id once.
+func documented(all []rules.Rule) []gatehouse.Rule {
+	var out []gatehouse.Rule
+	for _, r := range all {
+		if len(out) > 0 && out[len(out)-1].ID == r.ID {
+			continue // the same sort of secret, from another source
+		}
+		out = append(out, gatehouse.Rule{
+			ID: r.ID, Title: r.Title, Kind: gatehouse.KindSecret, Severity: r.Severity,
+			Description: "A credential in a file can be used by everybody who can read the file, and stays in the history of the repository.",
+			Fix:         fix,
+		})
+	}
+	return out
 }
 
 func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
@@ -134,21 +148,34 @@ func (s *scanner) look(ctx context.Context, v *views.View, r *reporter) error {
 	return nil
 }
 
-// find returns the matches that no allow rule covers. All is false if it gave
-// up because there are too many.
+// find returns the matches that are not told to be no secrets. All is false if
+// it gave up because there are too many.
 func (s *scanner) find(ctx context.Context, v *views.View) (matches []match.Match, all bool, err error) {
 	path, text := v.Path, v.Text
+	var failed error
 	wants := func(rule int) bool {
 		only := s.rules[rule].Path
-		return only == nil || only.MatchString(path)
+		if s.rules[rule].Expr == nil || only == nil {
+			return s.rules[rule].Expr != nil
+		}
+		re, err := only.Compiled()
+		if err != nil {
+			failed = err
+			return false
+		}
+		return re.MatchString(path)
 	}
 	all = true
 	err = s.matcher.Find(ctx, text, wants, func(m match.Match) bool {
-		whole, secret := text[m.Whole.Start:m.Whole.End], text[m.Secret.Start:m.Secret.End]
-		if s.rules[m.Rule].Allows(whole, secret) {
+		why, err := s.rules[m.Rule].Refuses(&rules.Text{Path: path, All: text, Whole: m.Whole, Secret: m.Secret})
+		if err != nil {
+			failed = err
+			return false
+		}
+		if why != "" {
 			return true
 		}
-		if armor(whole) != "" {
+		if armor(text[m.Whole.Start:m.Whole.End]) != "" {
 			// The lines around an armored key are part of it for people.
 			m.Secret = m.Whole
 		}
@@ -161,7 +188,7 @@ func (s *scanner) find(ctx context.Context, v *views.View) (matches []match.Matc
 		}
 		return all
 	})
-	return matches, all, err
+	return matches, all, cmp.Or(failed, err)
 }
 
 // reporter turns the matches of one file into findings.

@@ -183,17 +183,25 @@ func TestNoSecretLeaves(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	for _, key := range []string{"", testKey} {
 		found := 0
+		sc := scanner(t, key)
 		for _, r := range all {
+			if r.Expr == nil {
+				continue
+			}
+			expr, err := r.Expr.Compiled()
+			if err != nil {
+				t.Fatal(err)
+			}
 			text, err := sample.Match(r.Expr.String(), rng, 20)
 			if err != nil {
 				t.Fatal(err)
 			}
-			loc := r.Expr.FindStringSubmatch(text)
+			loc := expr.FindStringSubmatch(text)
 			if loc == nil {
 				continue
 			}
-			secret := loc[r.Group]
-			report := scannertest.Scan(t, scanner(t, key), map[string]string{"settings.xml": "\n" + text + "\n"})
+			secret := loc[max(r.Group, 0)]
+			report := scannertest.Scan(t, sc, map[string]string{"settings.xml": "\n" + text + "\n"})
 			found += len(report.Findings)
 			b, err := json.Marshal(report)
 			if err != nil {
@@ -319,8 +327,15 @@ func TestSharedData(t *testing.T) {
 	if err := json.Unmarshal(data, &cases); err != nil {
 		t.Fatal(err)
 	}
+	// What is left out on purpose, and why.
+	explained := map[string]string{
+		"long obfuscated js code with secrets": "the key is x, X and 1 again and again: somebody masked it",
+	}
 	s, checked := scanner(t, testKey), 0
 	for _, c := range cases {
+		if explained[c.Name] != "" {
+			continue
+		}
 		var r *gatehouse.Report
 		for _, want := range c.Findings {
 			if !slices.ContainsFunc(s.Rules, func(r gatehouse.Rule) bool { return r.ID == want.Rule }) {

@@ -34,6 +34,26 @@ type Factor struct {
 	// without regard to the case of ASCII letters; may be nil.
 	Also [][]string
 	Fold bool
+	// Rest is what must match behind the literal, one after the other; nil if
+	// that is not known. It is a necessary condition, not a sufficient one.
+	Rest []*syntax.Regexp
+	// First is set if each match starts with one of Literals, which are all
+	// of its possible starts, once what Lead describes is cut off its left.
+	First bool
+	Lead  Lead
+}
+
+// Lead is what an expression begins with and may do without: as few bytes as
+// possible, at most Max, of a set; then perhaps a word boundary. Without the
+// lead, the expression has the same matches but for their starts.
+type Lead struct {
+	// Max is 0 if there is no lead.
+	Max   int
+	Bytes ByteSet
+	// Boundary is set if a word boundary (\b) stands before the literal.
+	Boundary bool
+	// Expr is the expression without lead and boundary.
+	Expr string
 }
 
 // Extent bounds a stretch of text: it has at most Fixed bytes that are not in
@@ -111,6 +131,10 @@ func Analyze(expr string) (Factor, error) {
 	}
 	f.Left = c.before.then(Extent{Fixed: longest})
 	f.Right = c.after
+	f.Rest = c.rest
+	if f.Lead, f.First = lead(re, c); f.First && f.Lead.Max > 0 {
+		f.Fold = true // the set may hold the two letters
+	}
 	for _, o := range n.others {
 		if also := lowerAll(o.literals); o.bits() >= minBits && !implied(also, f.Literals) {
 			f.Also = append(f.Also, also)
@@ -140,6 +164,81 @@ func Starts(expr string, group int) (starts []string, fold bool, bits float64, e
 		return n.exact, n.folded, bits, nil
 	}
 	return n.prefix, n.folded, bits, nil
+}
+
+// lead looks for a lead of re, and reports whether what is behind it starts
+// with the literals of c.
+func lead(re *syntax.Regexp, c *candidate) (Lead, bool) {
+	var l Lead
+	var before Extent
+	parts := []*syntax.Regexp{re}
+	if re.Op == syntax.OpConcat {
+		parts = re.Sub
+	}
+	if first := parts[0]; len(parts) > 1 && first.Op == syntax.OpRepeat && first.Min == 0 && first.Max > 0 &&
+		first.Flags&syntax.NonGreedy != 0 && first.Sub[0].Op == syntax.OpCharClass {
+		set, ok := asciiOf(first.Sub[0].Rune)
+		if !ok {
+			return Lead{}, false
+		}
+		l.Max, l.Bytes = first.Max, set
+		before = analyze(first).extent
+		parts = parts[1:]
+	}
+	if len(parts) > 1 && parts[0].Op == syntax.OpWordBoundary && l.Max == 0 {
+		l.Boundary = true
+		parts = parts[1:]
+	}
+	rest := &syntax.Regexp{Op: syntax.OpConcat, Sub: parts}
+	if asserts(parts[0]) || c.before != before {
+		return Lead{}, false
+	}
+	l.Expr = rest.String()
+	n := analyze(rest)
+	starts := n.prefix
+	if n.exact != nil {
+		starts = n.exact
+	}
+	if starts == nil || n.folded != c.folded {
+		return Lead{}, false
+	}
+	if n.folded {
+		starts = lowerAll(starts)
+	}
+	return l, slices.Equal(dedupe(slices.Clone(starts)), dedupe(slices.Clone(c.literals)))
+}
+
+// asciiOf is the set of the bytes of a class, which must have no other
+// characters than ASCII but for the two that fold to it.
+func asciiOf(ranges []rune) (s ByteSet, ok bool) {
+	for i := 0; i < len(ranges); i += 2 {
+		switch lo, hi := ranges[i], ranges[i+1]; {
+		case hi < utf8.RuneSelf:
+			s.addRange(lo, hi)
+		case lo != hi || lo != '\u017f' && lo != '\u212a':
+			return s, false
+		}
+	}
+	return s, true
+}
+
+// asserts reports whether re begins with an assertion or might, so that it
+// looks at what stands before it.
+func asserts(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpBeginLine, syntax.OpBeginText, syntax.OpEndLine, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+		return true
+	case syntax.OpLiteral, syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return false
+	case syntax.OpCapture:
+		return asserts(re.Sub[0])
+	case syntax.OpConcat:
+		return len(re.Sub) > 0 && asserts(re.Sub[0])
+	case syntax.OpAlternate:
+		return slices.ContainsFunc(re.Sub, asserts)
+	}
+	// A repetition may match nothing, so that what follows comes first.
+	return true
 }
 
 func capture(re *syntax.Regexp, group int) *syntax.Regexp {

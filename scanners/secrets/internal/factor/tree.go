@@ -16,6 +16,8 @@ type node struct {
 	// prefix, if not nil, holds a non-empty start of every text that the node
 	// can match.
 	prefix []string
+	// rest, if not nil, is what must match behind the prefix.
+	rest []*syntax.Regexp
 	// folded is set if exact and prefix are in lower case and stand for any
 	// case.
 	folded bool
@@ -30,23 +32,25 @@ type candidate struct {
 	literals      []string
 	folded        bool
 	before, after Extent
+	// rest, if not nil, is what must match behind the literal.
+	rest []*syntax.Regexp
 }
 
 // candidate returns the best factor of the node, be it inside or all of it.
 func (n node) candidate() *candidate {
 	best := n.best
 	if n.exact != nil {
-		best = better(best, newCandidate(n.exact, n.folded, Extent{}, Extent{}))
+		best = better(best, newCandidate(n.exact, n.folded, Extent{}, Extent{}, []*syntax.Regexp{}))
 	}
 	if n.prefix != nil {
-		best = better(best, newCandidate(n.prefix, n.folded, Extent{}, n.extent))
+		best = better(best, newCandidate(n.prefix, n.folded, Extent{}, n.extent, n.rest))
 	}
 	return best
 }
 
 // newCandidate leaves out literals that contain another one. Then text of a
 // longer literal may stand on either side of the shorter one.
-func newCandidate(literals []string, folded bool, before, after Extent) *candidate {
+func newCandidate(literals []string, folded bool, before, after Extent, rest []*syntax.Regexp) *candidate {
 	if folded {
 		literals = lowerAll(literals)
 	}
@@ -60,8 +64,13 @@ func newCandidate(literals []string, folded bool, before, after Extent) *candida
 	if len(short) == 0 || slices.Contains(short, "") {
 		return nil
 	}
-	c := &candidate{literals: short, folded: folded, before: before, after: after}
+	c := &candidate{literals: short, folded: folded, before: before, after: after, rest: rest}
 	if len(short) < len(literals) {
+		if slices.ContainsFunc(literals, func(l string) bool {
+			return !slices.ContainsFunc(short, func(o string) bool { return strings.HasSuffix(l, o) })
+		}) {
+			c.rest = nil // it does not follow the shorter literal at once
+		}
 		// With folding a letter of the text has up to three bytes.
 		more := Extent{Fixed: 3 * longest}
 		c.before, c.after = before.then(more), after.then(more)
@@ -127,7 +136,7 @@ func analyze(re *syntax.Regexp) node {
 		for i, sub := range re.Sub {
 			parts[i] = analyze(sub)
 		}
-		return concat(parts)
+		return concat(parts, re.Sub)
 	case syntax.OpAlternate:
 		return alternate(re.Sub)
 	case syntax.OpStar:
@@ -155,7 +164,7 @@ func literal(re *syntax.Regexp) node {
 			parts[i].exact = []string{string(r)}
 		}
 	}
-	return concat(parts)
+	return concat(parts, nil)
 }
 
 // runeBytes is the longest encoding of r, or of what it folds to.
@@ -209,7 +218,7 @@ func class(ranges []rune) node {
 
 // concat joins runs of parts whose texts are all known into one set of longer
 // literals, and keeps the best of the runs and of the factors inside parts.
-func concat(parts []node) node {
+func concat(parts []node, subs []*syntax.Regexp) node {
 	// tail[i] is what parts[i:] can match.
 	tail := make([]Extent, len(parts)+1)
 	for i := len(parts) - 1; i >= 0; i-- {
@@ -225,14 +234,14 @@ func concat(parts []node) node {
 	var before Extent // what stands before the run
 	run := node{exact: []string{""}}
 	first := true
-	flush := func(end int) {
+	flush := func(end int, rest []*syntax.Regexp) {
 		if first {
 			first = false
 			if !slices.Contains(run.exact, "") {
-				n.prefix, n.folded = run.exact, run.folded
+				n.prefix, n.folded, n.rest = run.exact, run.folded, rest
 			}
 		}
-		consider(newCandidate(run.exact, run.folded, before, tail[end]))
+		consider(newCandidate(run.exact, run.folded, before, tail[end], rest))
 	}
 	for i, p := range parts {
 		if p.exact != nil && len(run.exact)*len(p.exact) <= maxLiterals {
@@ -242,9 +251,9 @@ func concat(parts []node) node {
 		done := run.extent
 		if p.exact == nil && p.prefix != nil && len(run.exact)*len(p.prefix) <= maxLiterals {
 			run = run.join(p.prefix, p)
-			flush(i) // the rest of the part is behind the literal
+			flush(i, then(p.rest, subs, i+1)) // the rest of the part is behind the literal
 		} else {
-			flush(i)
+			flush(i, then([]*syntax.Regexp{}, subs, i))
 		}
 		before = before.then(done)
 		if p.exact != nil {
@@ -253,7 +262,7 @@ func concat(parts []node) node {
 		}
 		if c := p.best; c != nil {
 			consider(&candidate{literals: c.literals, folded: c.folded,
-				before: before.then(c.before), after: c.after.then(tail[i+1])})
+				before: before.then(c.before), after: c.after.then(tail[i+1]), rest: then(c.rest, subs, i+1)})
 		}
 		before = before.then(p.extent)
 		run = node{exact: []string{""}}
@@ -261,8 +270,17 @@ func concat(parts []node) node {
 	if first {
 		return node{extent: tail[0], exact: run.exact, folded: run.folded}
 	}
-	flush(len(parts))
+	flush(len(parts), []*syntax.Regexp{})
 	return n
+}
+
+// then is rest and what stands behind it in a concatenation; nil if either is
+// not known.
+func then(rest, subs []*syntax.Regexp, from int) []*syntax.Regexp {
+	if rest == nil || from > len(subs) {
+		return nil
+	}
+	return append(slices.Clone(rest), subs[from:]...)
 }
 
 // join appends texts of p to each text of the run.
@@ -277,14 +295,18 @@ func (n node) join(texts []string, p node) node {
 func alternate(subs []*syntax.Regexp) node {
 	n := node{exact: []string{}, prefix: []string{}}
 	union := &candidate{}
+	var rests []*syntax.Regexp // behind the prefix of each
+	known := true
 	for _, sub := range subs {
 		a := analyze(sub)
 		n.extent = n.extent.or(a.extent)
 		n.folded = n.folded || a.folded
-		starts := a.prefix
+		starts, rest := a.prefix, a.rest
 		if a.exact != nil {
-			starts = a.exact
+			starts, rest = a.exact, []*syntax.Regexp{}
 		}
+		known = known && rest != nil
+		rests = append(rests, &syntax.Regexp{Op: syntax.OpConcat, Sub: rest})
 		if n.prefix = merge(n.prefix, starts); slices.Contains(n.prefix, "") {
 			n.prefix = nil
 		}
@@ -299,6 +321,7 @@ func alternate(subs []*syntax.Regexp) node {
 			folded:   union.folded || c.folded,
 			before:   union.before.or(c.before),
 			after:    union.after.or(c.after),
+			rest:     either(union, c),
 		}
 		if union.folded {
 			union.literals = lowerAll(union.literals)
@@ -311,8 +334,23 @@ func alternate(subs []*syntax.Regexp) node {
 		n.prefix = nil
 		return n
 	}
+	if n.prefix != nil && known {
+		n.rest = []*syntax.Regexp{{Op: syntax.OpAlternate, Sub: rests}}
+	}
 	n.best = union
 	return n
+}
+
+// either is what must match behind a literal of one or the other.
+func either(a, b *candidate) []*syntax.Regexp {
+	if len(a.literals) == 0 { // the first alternative
+		return b.rest
+	}
+	if a.rest == nil || b.rest == nil {
+		return nil
+	}
+	return []*syntax.Regexp{{Op: syntax.OpAlternate, Sub: []*syntax.Regexp{
+		{Op: syntax.OpConcat, Sub: a.rest}, {Op: syntax.OpConcat, Sub: b.rest}}}}
 }
 
 // merge is nil if a or b is, or if there are too many.

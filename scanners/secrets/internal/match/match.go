@@ -20,21 +20,35 @@
 // and decoding of UTF-8, which resynchronises within three bytes, sees the same
 // characters too.
 //
-// A rule for which there is no factor runs over the whole text, and so does a
-// rule that ignores case in a text with one of the two letters that fold to an
-// ASCII letter.
+// A hit counts only if what follows it may be the rest of a match (package
+// follow): a necessary condition, so each match still contains a hit that
+// counts.
+//
+// If each match begins with a literal, the expression runs only at the hits,
+// from left to right: the first hit at which it matches is the first match. An
+// optional start of up to n bytes, taken as short as possible, does not change
+// which hit that is, since from a start that reaches a later hit the earlier
+// one is reached with less; so it is cut off, and added to the match afterwards.
+//
+// A rule for which there is no factor runs over the whole text. In a text with
+// one of the two letters that fold to an ASCII letter, a literal of a rule that
+// ignores case may be spelt with them; so each of these letters counts as a hit
+// of each such rule, from which the literal may still reach ahead.
 package match
 
 import (
 	"bytes"
 	"context"
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/automaton"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/factor"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/follow"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/lazy"
 )
 
 const (
@@ -50,12 +64,20 @@ const (
 
 // Rule is an expression to look for.
 type Rule struct {
-	// Expr may match the empty text nowhere.
-	Expr *regexp.Regexp
+	// Expr may match the empty text nowhere. If it is nil, the rule matches
+	// nothing.
+	Expr *lazy.Regexp
 	// Group is the number of the group that is the secret; 0 is the whole
-	// match.
+	// match, and [FirstGroup] the first group that is not empty.
 	Group int
+	// Keywords are strings of which the text must have one, in lower case and
+	// compared without regard to the case of ASCII letters; may be empty.
+	Keywords []string
 }
+
+// FirstGroup is the first group of a match that is not empty, or the whole
+// match if there is none.
+const FirstGroup = -1
 
 // Span is a stretch of a text, in bytes.
 type Span struct{ Start, End int }
@@ -70,44 +92,101 @@ type Match struct {
 
 // Matcher looks for a set of rules. It is immutable.
 type Matcher struct {
-	rules     []Rule
-	factors   []factor.Factor
+	rules     []rule
 	automaton *automaton.Automaton
 	// uses says what each pattern of the automaton is good for.
 	uses [][]use
+}
+
+// rule is a rule as it is searched.
+type rule struct {
+	Rule
+	factor factor.Factor
+	// check decides from what follows a hit; made when first needed.
+	check func() *follow.Check
+	// headed is the expression without its lead, to be run at hits; nil if
+	// matches do not begin with literals.
+	headed *lazy.Regexp
+	// longest is the length of the longest literal.
+	longest int
+	// ahead is how far a match reaches behind a hit in a text with letters.
+	ahead factor.Extent
+	// gated is set if a keyword must be seen besides the literals.
+	gated bool
 }
 
 type use struct {
 	rule int
 	// exact is the literal if case matters; else empty.
 	exact string
+	// bytes is the length of the literal.
+	bytes int
+	// keyword is set if the pattern only opens the gate of the rule, letter if
+	// it is one of the two letters.
+	keyword, letter bool
 }
+
+// letters fold to ASCII letters: U+017F to s, U+212A to k.
+var letters = []string{"\u017f", "\u212a"}
 
 // New analyses the rules.
 func New(rules []Rule) (*Matcher, error) {
-	m := &Matcher{rules: rules, factors: make([]factor.Factor, len(rules))}
+	m := &Matcher{rules: make([]rule, len(rules))}
 	var patterns []string
 	number := map[string]int{}
+	add := func(pattern string, u use) {
+		n, ok := number[pattern]
+		if !ok {
+			n = len(patterns)
+			number[pattern] = n
+			patterns = append(patterns, pattern)
+			m.uses = append(m.uses, nil)
+		}
+		m.uses[n] = append(m.uses[n], u)
+	}
 	for i, r := range rules {
+		if r.Expr == nil {
+			continue
+		}
 		f, err := factor.Analyze(r.Expr.String())
 		if err != nil {
 			return nil, fmt.Errorf("rule %d: %w", i, err)
 		}
-		m.factors[i] = f
-		for _, l := range f.Literals {
-			low := strings.ToLower(l)
-			n, ok := number[low]
-			if !ok {
-				n = len(patterns)
-				number[low] = n
-				patterns = append(patterns, low)
-				m.uses = append(m.uses, nil)
+		rl := &m.rules[i]
+		rl.Rule, rl.factor = r, f
+		rl.check = sync.OnceValue(func() *follow.Check {
+			if f.Rest == nil {
+				return nil
 			}
-			u := use{rule: i}
+			if c := follow.New(f.Rest); !c.Trivial() {
+				return c
+			}
+			return nil
+		})
+		if f.First {
+			rl.headed = lazy.New(`\A(?:` + f.Lead.Expr + `)`)
+		}
+		for _, l := range f.Literals {
+			rl.longest = max(rl.longest, len(l))
+			u := use{rule: i, bytes: len(l)}
 			if f.CaseSensitive {
 				u.exact = l
 			}
-			m.uses[n] = append(m.uses[n], u)
+			add(strings.ToLower(l), u)
+			rl.gated = rl.gated || !containsKeyword(l, r.Keywords)
+		}
+		rl.ahead = f.Right
+		if f.Fold && f.Literals != nil {
+			rl.ahead.Fixed += utf8.UTFMax * rl.longest
+			for _, l := range letters {
+				add(l, use{rule: i, letter: true})
+			}
+		}
+		rl.gated = len(r.Keywords) > 0 && (rl.gated || f.Literals == nil)
+		if rl.gated {
+			for _, k := range r.Keywords {
+				add(strings.ToLower(k), use{rule: i, keyword: true})
+			}
 		}
 	}
 	var err error
@@ -115,21 +194,21 @@ func New(rules []Rule) (*Matcher, error) {
 	return m, err
 }
 
+func containsKeyword(literal string, keywords []string) bool {
+	return slices.ContainsFunc(keywords, func(k string) bool { return strings.Contains(strings.ToLower(literal), strings.ToLower(k)) })
+}
+
 // Find calls found for each match in text for which wants is true of the rule.
 // The matches of one rule come in order; those of different rules do not. It
 // stops early only if found returns false or the context ends.
 func (m *Matcher) Find(ctx context.Context, text []byte, wants func(rule int) bool, found func(Match) bool) error {
 	s := scan{m: m, text: text, found: found, windows: make([]window, len(m.rules))}
-	special := bytes.Contains(text, []byte("\u017f")) || bytes.Contains(text, []byte("\u212a"))
-	for i, f := range m.factors {
-		w := &s.windows[i]
-		switch {
-		case !wants(i):
-			w.off = true
-		case f.Literals == nil || special && f.Fold:
-			w.off = true
-			s.run(ctx, i, 0, len(text))
-		}
+	s.special = slices.ContainsFunc(letters, func(l string) bool { return bytes.Contains(text, []byte(l)) })
+	for i := range m.rules {
+		w, r := &s.windows[i], &m.rules[i]
+		w.off = r.Expr == nil || !wants(i)
+		w.whole = !w.off && r.factor.Literals == nil
+		w.closed = r.gated && !s.special // keywords are compared as ASCII
 	}
 	var state automaton.State
 	for base := 0; base < len(text) && !s.stop; base += blockBytes {
@@ -138,13 +217,18 @@ func (m *Matcher) Find(ctx context.Context, text []byte, wants func(rule int) bo
 		}
 		block := text[base:min(base+blockBytes, len(text))]
 		state = m.automaton.Scan(state, block, func(pattern, end int) {
-			for _, u := range m.uses[pattern] {
-				s.hit(ctx, u, base+end)
+			for i := range m.uses[pattern] {
+				s.hit(ctx, &m.uses[pattern][i], base+end)
 			}
 		})
 	}
 	for i := range s.windows {
-		s.flush(ctx, i)
+		if s.err == nil && !s.stop {
+			s.finish(ctx, i)
+		}
+	}
+	if s.err != nil {
+		return s.err
 	}
 	return ctx.Err()
 }
@@ -156,28 +240,59 @@ type scan struct {
 	found   func(Match) bool
 	windows []window
 	scratch []byte
+	special bool // the text has letters
 	stop    bool
+	err     error
 }
 
-// window is the window of one rule that is being built.
+// window is the state of one rule.
 type window struct {
-	off  bool // the rule needs no hits
-	open bool
+	off    bool // the rule is not wanted
+	whole  bool // it runs over the whole text, at the end
+	closed bool // no keyword was seen so far
+	open   bool
 	// start and end are without margin; last is the newest hit, and fixed
 	// counts the bytes of text[last:end] that are not loose.
 	start, end, last, fixed int
+
+	// heads are starts of hits where the expression is still to be run, in
+	// order; from is where the search goes on, and secretEnd the end of the
+	// last secret.
+	heads           []int
+	from, secretEnd int
+	// held are matches of a rule whose gate is closed.
+	held []Match
 }
 
-// hit notes that a literal of a rule ends at offset at.
-func (s *scan) hit(ctx context.Context, u use, at int) {
+// hit notes that a pattern of a rule ends at offset at.
+func (s *scan) hit(ctx context.Context, u *use, at int) {
 	w := &s.windows[u.rule]
 	if w.off || s.stop {
 		return
 	}
-	if u.exact != "" && string(s.text[at-len(u.exact):at]) != u.exact {
+	if u.keyword {
+		w.closed = false
 		return
 	}
-	f := &s.m.factors[u.rule]
+	if w.whole || u.exact != "" && string(s.text[at-len(u.exact):at]) != u.exact {
+		return
+	}
+	r := &s.m.rules[u.rule]
+	if !u.letter {
+		if check := r.check(); check != nil && !check.May(s.text[at:]) {
+			return
+		}
+	}
+	f, ahead := &r.factor, r.factor.Right
+	switch {
+	case s.special && f.Fold:
+		ahead = r.ahead
+	case u.letter:
+		return
+	case r.headed != nil:
+		s.head(ctx, u, at)
+		return
+	}
 	if !w.open || at > w.end+2*margin {
 		// The hit lies beyond the window: does it reach back to it?
 		start := reachBack(s.text, w.end, at, f.Left)
@@ -189,12 +304,29 @@ func (s *scan) hit(ctx context.Context, u use, at int) {
 		}
 		w.end, w.fixed = at, 0
 	} else if at <= w.end {
-		w.fixed -= count(s.text[w.last:at], &f.Right.Loose)
+		w.fixed -= count(s.text[w.last:at], &ahead.Loose)
 	} else {
 		w.end, w.fixed = at, 0
 	}
 	w.last = at
-	w.end, w.fixed = reachAhead(s.text, w.end, w.fixed, f.Right)
+	w.end, w.fixed = reachAhead(s.text, w.end, w.fixed, ahead)
+}
+
+// finish runs what is still to be run of a rule.
+func (s *scan) finish(ctx context.Context, rule int) {
+	w := &s.windows[rule]
+	if w.off || w.closed {
+		return
+	}
+	if w.whole {
+		s.run(ctx, rule, 0, len(s.text))
+		return
+	}
+	s.flush(ctx, rule)
+	s.runHeads(ctx, rule, len(s.text))
+	for _, m := range w.held {
+		s.report(m)
+	}
 }
 
 // reachBack returns how far back from at, but not beyond from, e reaches.
@@ -256,8 +388,8 @@ func (s *scan) flush(ctx context.Context, rule int) {
 
 // hopeless reports whether the window lacks a literal that each match has.
 func (s *scan) hopeless(rule int, text []byte) bool {
-	also := s.m.factors[rule].Also
-	if len(also) == 0 || len(text) > maxPrecheck {
+	also := s.m.rules[rule].factor.Also
+	if len(also) == 0 || len(text) > maxPrecheck || s.special {
 		return false
 	}
 	s.scratch = append(s.scratch[:0], text...)
@@ -288,25 +420,56 @@ func containsAny(text []byte, set []string) bool {
 // character that ends one secret may begin the next.
 func (s *scan) run(ctx context.Context, rule, lo, hi int) {
 	r := s.m.rules[rule]
+	expr, err := r.Expr.Compiled()
+	if err != nil {
+		s.err = err
+		return
+	}
 	secretEnd := lo
 	for at := lo; at < hi && !s.stop && ctx.Err() == nil; {
-		loc := r.Expr.FindSubmatchIndex(s.text[at:hi])
+		loc := expr.FindSubmatchIndex(s.text[at:hi])
 		if loc == nil {
 			return
 		}
-		m := Match{Rule: rule, Whole: Span{at + loc[0], at + loc[1]}, Secret: Span{at + loc[0], at + loc[1]}}
-		if g := 2 * r.Group; g > 0 && g+1 < len(loc) && loc[g] >= 0 {
-			m.Secret = Span{at + loc[g], at + loc[g+1]}
-		}
-		next := m.Secret.End
-		_, size := utf8.DecodeLastRune(s.text[m.Secret.Start:m.Secret.End])
-		at = max(next-size, m.Whole.Start+1)
+		m, _ := r.match(rule, at, loc)
+		at = s.after(m)
 		if m.Secret.Start < secretEnd {
 			continue // overlaps the secret before
 		}
 		secretEnd = m.Secret.End
-		if !s.found(m) {
-			s.stop = true
+		s.report(m)
+	}
+}
+
+// match makes a match of what the expression found in the text from base on.
+// Grouped is set if the secret is a group of it.
+func (r *Rule) match(rule, base int, loc []int) (m Match, grouped bool) {
+	m = Match{Rule: rule, Whole: Span{base + loc[0], base + loc[1]}, Secret: Span{base + loc[0], base + loc[1]}}
+	g := r.Group
+	if g == FirstGroup {
+		for g = 1; 2*g < len(loc) && loc[2*g] == loc[2*g+1]; g++ {
 		}
+	}
+	if g > 0 && 2*g+1 < len(loc) && loc[2*g] >= 0 {
+		m.Secret = Span{base + loc[2*g], base + loc[2*g+1]}
+		return m, true
+	}
+	return m, false
+}
+
+// after is where the search goes on.
+func (s *scan) after(m Match) int {
+	_, size := utf8.DecodeLastRune(s.text[m.Secret.Start:m.Secret.End])
+	return max(m.Secret.End-size, m.Whole.Start+1)
+}
+
+// report passes a match on, or keeps it until a keyword is seen.
+func (s *scan) report(m Match) {
+	if w := &s.windows[m.Rule]; w.closed {
+		w.held = append(w.held, m)
+		return
+	}
+	if !s.found(m) {
+		s.stop = true
 	}
 }

@@ -1,17 +1,18 @@
 package match_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/lazy"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/match"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/rules"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/sample"
@@ -26,9 +27,11 @@ func builtin(t testing.TB) ([]rules.Rule, []match.Rule) {
 	if len(all) == 0 {
 		t.Fatal("there are no built-in rules")
 	}
-	exprs := make([]match.Rule, len(all))
-	for i, r := range all {
-		exprs[i] = match.Rule{Expr: r.Expr, Group: r.Group}
+	var exprs []match.Rule
+	for _, r := range all {
+		if r.Expr != nil {
+			exprs = append(exprs, r.For())
+		}
 	}
 	return all, exprs
 }
@@ -37,17 +40,31 @@ func builtin(t testing.TB) ([]rules.Rule, []match.Rule) {
 // continued at the last character of each secret.
 func oracle(rs []match.Rule, text []byte) []match.Match {
 	var got []match.Match
+	low := bytes.ToLower(text)
+	special := bytes.ContainsAny(text, "\u017f\u212a")
 	for i, r := range rs {
+		if !special && len(r.Keywords) > 0 && !slices.ContainsFunc(r.Keywords, func(k string) bool { return bytes.Contains(low, []byte(k)) }) {
+			continue
+		}
 		secretEnd := 0
 		for at := 0; at < len(text); {
-			loc := r.Expr.FindSubmatchIndex(text[at:])
+			re, err := r.Expr.Compiled()
+			if err != nil {
+				panic(err)
+			}
+			loc := re.FindSubmatchIndex(text[at:])
 			if loc == nil {
 				break
 			}
 			whole := match.Span{Start: at + loc[0], End: at + loc[1]}
-			secret := match.Span{Start: at + loc[2*r.Group], End: at + loc[2*r.Group+1]}
-			if loc[2*r.Group] < 0 {
-				secret = whole
+			g := r.Group
+			if g == match.FirstGroup {
+				for g = 1; g <= re.NumSubexp() && loc[2*g] == loc[2*g+1]; g++ {
+				}
+			}
+			secret := whole
+			if g <= re.NumSubexp() && loc[2*g] >= 0 {
+				secret = match.Span{Start: at + loc[2*g], End: at + loc[2*g+1]}
 			}
 			_, size := utf8.DecodeLastRune(text[secret.Start:secret.End])
 			at = max(secret.End-size, whole.Start+1)
@@ -111,10 +128,7 @@ func TestSameAsWholeText(t *testing.T) {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(3, 4))
-	rounds := 3
-	if testing.Short() {
-		rounds = 1
-	}
+	rounds := 1
 	hit := make([]int, len(rs))
 	total := 0
 	for range rounds {
@@ -153,7 +167,7 @@ func TestSameAsWholeText(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text := []byte("\n" + s + "\n")
+			text := []byte("\n" + s + "\n" + strings.Join(rs[i].Keywords, " "))
 			compare(t, rs, m, text)
 			n += len(oracle(rs[i:i+1], text))
 		}
@@ -211,10 +225,13 @@ func TestOwnRules(t *testing.T) {
 	}
 	var rs []match.Rule
 	for _, e := range exprs {
-		rs = append(rs, match.Rule{Expr: regexp.MustCompile(e)})
+		rs = append(rs, match.Rule{Expr: lazy.New(e)})
 	}
 	rs[12].Group = 1
-	rs = slices.DeleteFunc(rs, func(r match.Rule) bool { return r.Expr.MatchString("") })
+	rs = slices.DeleteFunc(rs, func(r match.Rule) bool {
+		re, err := r.Expr.Compiled()
+		return err != nil || re.MatchString("")
+	})
 	m, err := match.New(rs)
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +256,7 @@ func TestOwnRules(t *testing.T) {
 }
 
 func TestStops(t *testing.T) {
-	rs := []match.Rule{{Expr: regexp.MustCompile(`foo[0-9]`)}}
+	rs := []match.Rule{{Expr: lazy.New(`foo[0-9]`)}}
 	m, err := match.New(rs)
 	if err != nil {
 		t.Fatal(err)
@@ -264,7 +281,7 @@ func TestStops(t *testing.T) {
 
 // TestConcurrent is for the race detector: one matcher, many texts.
 func TestConcurrent(t *testing.T) {
-	rs := []match.Rule{{Expr: regexp.MustCompile(`foo[0-9]+`)}, {Expr: regexp.MustCompile(`(?i)key\s*=\s*([a-z]+)`), Group: 1}}
+	rs := []match.Rule{{Expr: lazy.New(`foo[0-9]+`)}, {Expr: lazy.New(`(?i)key\s*=\s*([a-z]+)`), Group: 1}}
 	m, err := match.New(rs)
 	if err != nil {
 		t.Fatal(err)
@@ -306,7 +323,7 @@ func FuzzSameAsWholeText(f *testing.F) {
 }
 
 func ExampleMatcher_Find() {
-	m, err := match.New([]match.Rule{{Expr: regexp.MustCompile(`id-[0-9]{4}`)}})
+	m, err := match.New([]match.Rule{{Expr: lazy.New(`id-[0-9]{4}`)}})
 	if err != nil {
 		panic(err)
 	}

@@ -1,46 +1,128 @@
 package rules
 
-import "bytes"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
 
-// Allows reports whether a match is no secret for a reason that lies in its
-// value. The path never counts. The reasons are:
-//
-//   - the rule itself says so: text that another rule reports better;
-//   - the value of an AWS key ends in EXAMPLE or EXAMPLEKEY: by this the keys
-//     in the documentation of AWS can be told from real ones, whose ending is
-//     random (a chance of 36^-7);
-//   - behind its public start the value is one character again and again, as
-//     in "ghp_xxxxxxxx": a placeholder.
-func (r *Rule) Allows(whole, secret []byte) bool {
-	for _, a := range r.Allow {
-		if a.Match(whole) {
-			return true
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/automaton"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/gitleaks"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/lazy"
+)
+
+// Target is what the expressions of an allow list look at.
+type Target int
+
+// The targets.
+const (
+	TargetSecret Target = iota
+	TargetMatch
+	TargetLine
+)
+
+// Allow is a list of what is no secret. One criterion is enough, unless All is
+// set: then one of each sort that the list has must hold.
+type Allow struct {
+	Description string
+	All         bool
+	Commits     []string // lower case
+	Paths       []*lazy.Regexp
+	Regexes     []*lazy.Regexp
+	Target      Target
+	StopWords   []string // lower case
+
+	words func() (*automaton.Automaton, error)
+}
+
+func newAllow(g *gitleaks.Allowlist) *Allow {
+	a := &Allow{Description: title(g.Description), All: g.All()}
+	for _, c := range g.Commits {
+		a.Commits = append(a.Commits, strings.ToLower(strings.TrimSpace(c)))
+	}
+	for _, p := range g.Paths {
+		a.Paths = append(a.Paths, lazy.New(p))
+	}
+	for _, r := range g.Regexes {
+		a.Regexes = append(a.Regexes, lazy.New(r))
+	}
+	for _, w := range g.StopWords {
+		a.StopWords = append(a.StopWords, strings.ToLower(w))
+	}
+	switch g.RegexTarget {
+	case "match":
+		a.Target = TargetMatch
+	case "line":
+		a.Target = TargetLine
+	}
+	a.words = sync.OnceValues(func() (*automaton.Automaton, error) { return automaton.Compile(a.StopWords) })
+	return a
+}
+
+func (a *Allow) compile() error {
+	for _, e := range slices.Concat(a.Paths, a.Regexes) {
+		if _, err := e.Compiled(); err != nil {
+			return err
 		}
 	}
-	if r.Category == "AWS" && (bytes.HasSuffix(secret, []byte("EXAMPLE")) || bytes.HasSuffix(secret, []byte("EXAMPLEKEY"))) {
-		return true
+	return nil
+}
+
+func (a *Allow) describe() string {
+	return fmt.Sprintf("%t %d %q %q %q %q", a.All, a.Target, a.Commits, a.Paths, a.Regexes, a.StopWords)
+}
+
+// Covers reports whether the list says that the text is no secret, and by what:
+// a clause.
+func (a *Allow) Covers(t *Text) (string, bool, error) {
+	type sort struct {
+		name  string
+		given bool
+		holds func() (bool, error)
 	}
-	return oneCharacter(bytes.Trim(secret[r.Public(secret):], `"'`))
-}
-
-// oneCharacter reports whether b repeats one byte eight times or more, and
-// holds nothing else.
-func oneCharacter(b []byte) bool {
-	return len(b) >= 8 && len(bytes.Trim(b, string(b[:1]))) == 0
-}
-
-// Public returns how many bytes at the start of a secret are part of the rule
-// and so known to everybody.
-func (r *Rule) Public(secret []byte) int {
-	longest := 0
-	for _, s := range r.Starts {
-		if len(s) <= longest || len(s) > len(secret) {
+	for _, c := range []sort{
+		{"its commit", len(a.Commits) > 0, func() (bool, error) {
+			return t.Commit != "" && slices.Contains(a.Commits, strings.ToLower(t.Commit)), nil
+		}},
+		{"its path", len(a.Paths) > 0, func() (bool, error) { return anyMatch(a.Paths, []byte(t.Path)) }},
+		{"an expression", len(a.Regexes) > 0, func() (bool, error) {
+			return anyMatch(a.Regexes, t.target(a.Target))
+		}},
+		{"a stop word", len(a.StopWords) > 0, func() (bool, error) { return a.stops(t.secret()) }},
+	} {
+		if !c.given {
 			continue
 		}
-		head := secret[:len(s)]
-		if string(head) == s || r.Fold && bytes.EqualFold(head, []byte(s)) {
-			longest = len(s)
+		yes, err := c.holds()
+		if err != nil {
+			return "", false, err
+		}
+		if yes != a.All {
+			return c.name, yes, nil
 		}
 	}
-	return longest
+	return "all that an allow list asks for", a.All, nil
+}
+
+func anyMatch(list []*lazy.Regexp, text []byte) (bool, error) {
+	for _, e := range list {
+		re, err := e.Compiled()
+		if err != nil {
+			return false, err
+		}
+		if re.Match(text) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (a *Allow) stops(secret []byte) (bool, error) {
+	words, err := a.words()
+	if err != nil {
+		return false, err
+	}
+	hit := false
+	words.Scan(0, secret, func(int, int) { hit = true })
+	return hit, nil
 }

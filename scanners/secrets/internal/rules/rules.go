@@ -1,10 +1,15 @@
 // Package rules holds what the secrets scanner looks for.
 //
-// The expressions, keywords and severities are the built-in set of trivy
-// (github.com/aquasecurity/trivy/pkg/fanal/secret, Apache-2.0), used through
-// its Go API. Its allow rules are not used: they leave out every path that has
-// "test", "example" or "vendor" in it and every Markdown file, which are
-// places where secrets do leak.
+// The rules come from three places, all read at run time: the default
+// configuration of gitleaks (github.com/zricethezav/gitleaks/v8/config, MIT),
+// the built-in set of trivy (github.com/aquasecurity/trivy/pkg/fanal/secret,
+// Apache-2.0), and the rules of our own below this directory. What the first
+// two say about paths that need no look is not used: it leaves out tests,
+// examples, vendored trees, lock files and Markdown, which are places where
+// secrets do leak.
+//
+// Several rules may share an id: if two sources have one, both expressions are
+// run, and where they match the same text one finding is made.
 package rules
 
 import (
@@ -12,100 +17,168 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"slices"
-
-	builtin "github.com/aquasecurity/trivy/pkg/fanal/secret"
+	"strings"
+	"sync"
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/factor"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/lazy"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/match"
+)
+
+// Source is where a rule comes from.
+type Source string
+
+// Generic is the category of rules that know no provider.
+const Generic = "generic"
+
+// The sources of rules.
+const (
+	Own      Source = "gatehouse"
+	Gitleaks Source = "gitleaks"
+	Trivy    Source = "trivy"
+	User     Source = "user"
 )
 
 // Rule is one sort of secret.
 type Rule struct {
 	ID       string
 	Title    string
-	Category string
+	Category string // the provider or sort
 	Severity gatehouse.Severity
+	Source   Source
+	Tags     []string
 	// Expr matches the secret, and Group is the number of the group that is
-	// the secret itself; 0 is the whole match.
-	Expr  *regexp.Regexp
+	// the secret itself; 0 is the whole match, [match.FirstGroup] the first
+	// group that is not empty. Expr is nil if the path alone decides.
+	Expr  *lazy.Regexp
 	Group int
-	// Keywords is what the origin of the rule says must be in a file. Only for
-	// the digest: package factor derives what matches must contain.
+	// Entropy is what the secret must exceed, in bits for each character; 0 if
+	// it does not matter.
+	Entropy float64
+	// Keywords are strings of which a file must have one, in any case; empty
+	// if it needs none.
 	Keywords []string
 	// Path restricts the rule to some files; may be nil.
-	Path *regexp.Regexp
-	// Allow matches texts that the rule must not report; see [Rule.Allows].
-	Allow []*regexp.Regexp
-	// Starts are the public starts of the secret ("ghp_"), and Fold is set if
+	Path *lazy.Regexp
+	// Allow says what the rule must not report.
+	Allow []*Allow
+	// Required are rules that must match near by, and Hidden is set if matches
+	// count only for that.
+	Required []Required
+	Hidden   bool
+	// Judged is set if values that are plainly no secrets are left out, as the
+	// author of the rule did not mean them. It is not for rules of users.
+	Judged bool
+
+	about func() about
+}
+
+// Required is a rule that must match near by; a distance of -1 does not matter.
+type Required struct {
+	Rule           string
+	Lines, Columns int
+}
+
+// about is what the expression says about the secret.
+type about struct {
+	// starts are the public starts of the secret ("ghp_"), and fold is set if
 	// they stand for any case; may be nil.
-	Starts []string
-	Fold   bool
-	// Specific says how much of the secret is fixed by the rule, in bits.
-	Specific float64
+	starts []string
+	fold   bool
+	// bits says how much of the secret is fixed by the rule.
+	bits float64
+	// bare is set if matches need not hold any literal.
+	bare bool
+	err  error
 }
 
-// Builtin returns the built-in rules, sorted by id.
+// prepare sets what is derived from the expression, when it is first needed.
+func (r *Rule) prepare() {
+	expr, group := r.Expr, r.Group
+	r.about = sync.OnceValue(func() (a about) {
+		if expr == nil {
+			return about{}
+		}
+		if f, err := factor.Analyze(expr.String()); err == nil {
+			defer func() { a.bare = f.Literals == nil }()
+		}
+		if group == match.FirstGroup {
+			group = 0
+			if re, err := expr.Compiled(); err == nil && re.NumSubexp() == 1 {
+				group = 1
+			} else if err == nil && re.NumSubexp() > 1 {
+				return about{bits: bitsOfAll(expr.String(), re.NumSubexp())}
+			}
+		}
+		a.starts, a.fold, a.bits, a.err = factor.Starts(expr.String(), group)
+		return a
+	})
+}
+
+// bitsOfAll is the least that any of the groups fixes.
+func bitsOfAll(expr string, groups int) float64 {
+	least := -1.0
+	for g := 1; g <= groups; g++ {
+		if _, _, bits, err := factor.Starts(expr, g); err == nil && (least < 0 || bits < least) {
+			least = bits
+		}
+	}
+	return max(least, 0)
+}
+
+// Specific says how much of the secret is fixed by the rule, in bits. A rule
+// with less than some letters knows its secret by the text around it only.
+func (r *Rule) Specific() float64 { return r.about().bits }
+
+// For is the rule as the matcher wants it.
+func (r *Rule) For() match.Rule {
+	return match.Rule{Expr: r.Expr, Group: r.Group, Keywords: r.Keywords}
+}
+
+// Builtin returns the built-in rules, sorted by id, then source.
 func Builtin() ([]Rule, error) {
-	var out []Rule
-	for _, b := range builtin.GetBuiltinRules() {
-		r, err := convert(b)
-		if err != nil {
-			return nil, fmt.Errorf("secret rule %q: %w", b.ID, err)
-		}
-		out = append(out, r)
+	g, err := fromGitleaks()
+	if err != nil {
+		return nil, err
 	}
-	slices.SortFunc(out, func(a, b Rule) int { return cmp.Compare(a.ID, b.ID) })
-	return out, nil
+	t, err := fromTrivy()
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(t, g)
+	order(all)
+	return all, nil
 }
 
-func convert(b builtin.Rule) (Rule, error) {
-	r := Rule{ID: b.ID, Title: b.Title, Category: string(b.Category), Keywords: b.Keywords}
-	if b.Regex == nil || b.Regex.Regexp == nil {
-		return r, fmt.Errorf("it has no expression")
-	}
-	// Parts of a rule that are not understood here would be lost without a
-	// trace.
-	if len(b.ExcludeBlock.Regexes) > 0 {
-		return r, fmt.Errorf("exclude blocks are not supported")
-	}
-	var err error
-	// A rule that its origin forgot to rate must not slip through a threshold.
-	if r.Severity, err = gatehouse.ParseSeverity(cmp.Or(b.Severity, "HIGH")); err != nil {
-		return r, err
-	}
-	r.Expr = b.Regex.Regexp
-	if b.SecretGroupName != "" {
-		if r.Group = r.Expr.SubexpIndex(b.SecretGroupName); r.Group < 0 {
-			return r, fmt.Errorf("it has no group %q", b.SecretGroupName)
-		}
-	}
-	if b.Path != nil {
-		r.Path = b.Path.Regexp
-	}
-	for _, a := range b.AllowRules {
-		if a.Path != nil || a.Regex == nil {
-			return r, fmt.Errorf("allow rules for paths are not supported")
-		}
-		r.Allow = append(r.Allow, a.Regex.Regexp)
-	}
-	r.Starts, r.Fold, r.Specific, err = factor.Starts(r.Expr.String(), r.Group)
-	return r, err
+func order(all []Rule) {
+	slices.SortStableFunc(all, func(a, b Rule) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(b.Source, a.Source))
+	})
 }
 
 // Digest identifies the rules.
 func Digest(rules []Rule) string {
 	h := sha256.New()
 	for _, r := range rules {
-		fmt.Fprintf(h, "%q %q %q %s %d %q", r.ID, r.Title, r.Category, r.Severity, r.Group, r.Expr.String())
+		fmt.Fprintf(h, "%q %q %q %q %s %d %v %t %t", r.ID, r.Title, r.Category, r.Source, r.Severity, r.Group, r.Entropy, r.Hidden, r.Judged)
+		if r.Expr != nil {
+			fmt.Fprintf(h, " expr %q", r.Expr.String())
+		}
 		if r.Path != nil {
 			fmt.Fprintf(h, " path %q", r.Path.String())
 		}
 		for _, a := range r.Allow {
-			fmt.Fprintf(h, " allow %q", a.String())
+			fmt.Fprintf(h, " allow %s", a.describe())
 		}
-		fmt.Fprintf(h, " keywords %q\n", r.Keywords)
+		fmt.Fprintf(h, " required %v keywords %q\n", r.Required, r.Keywords)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// title makes a title of one line without a period.
+func title(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	return strings.TrimRight(strings.TrimSpace(s), ".")
 }

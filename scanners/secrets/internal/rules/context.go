@@ -1,0 +1,155 @@
+package rules
+
+import (
+	"bytes"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// hashes are names that stand right before the hash of public data: of
+// packages, files, commits.
+var hashes = regexp.MustCompile(`(?i)(?:\bh1[:=]|\bsha-?(?:1|224|256|384|512)(?:sum)?["']?\s*[-:=(]|\bmd5(?:sum)?["']?\s*[-:=(]|\b(?:integrity|checksum|digest|etag|commit|revision|thumbprint|fingerprint)["']?\s*[:=])[\s"']*(?:sha\d+-)?$`)
+
+// public are names of what everybody may know, besides those that the rules of
+// gitleaks list: the name before the value decides.
+var public = regexp.MustCompile(`(?i)(?:pub(?:lic)?_?-?key|\bpk|public)\w*["']?\s*[:=]+\s*["']?$`)
+
+// saysNo are names of values that are meant not to work.
+var saysNo = regexp.MustCompile(`(?i)invalid|fake|dummy|mock|bogus|placeholder|example|non_?match|mismatch|wrong|not_?real`)
+
+// list is what stands between two items of a list on different lines.
+var list = regexp.MustCompile(`,[ \t]*\r?\n`)
+
+// elided is what stands behind a value of which only the start is shown.
+var elided = regexp.MustCompile(`^[-_.]?(?:\*{3}|#{3}|\.{3}|x{4}|X{4}|…|\[\.\.\.\]|<snip>)`)
+
+// unlikely says why a value that is known only by the text around it is hardly
+// a secret, as a clause.
+func unlikely(t *Text) string {
+	before := t.All[max(0, t.Secret.Start-40):t.Secret.Start]
+	head := t.All[t.Whole.Start:max(t.Whole.Start, t.Secret.Start)]
+	switch {
+	case saysNo.Match(head):
+		return "its name says that it is not real"
+	case list.Match(head):
+		return "it is an item of a list, and what looks like its name is another one"
+	case hashes.Match(before):
+		return "the name of a hash stands before it"
+	case public.Match(before):
+		return "it is the public half of a key"
+	case identifier(t.secret()) && (words(t.secret()) || isCode(t.Path) && !quoted(t)):
+		return "it is a name in a program"
+	}
+	return ""
+}
+
+// near is how far a keyword may be from a match that holds nothing by which it
+// is known.
+const near = 150
+
+// lacksKeyword reports whether a rule whose expression fits any hash has no
+// keyword near by.
+func (r *Rule) lacksKeyword(t *Text) bool {
+	if len(r.Keywords) == 0 || !r.about().bare {
+		return false
+	}
+	around := bytes.ToLower(t.All[max(0, t.Whole.Start-near):min(len(t.All), t.Whole.End+near)])
+	return !slices.ContainsFunc(r.Keywords, func(k string) bool { return bytes.Contains(around, []byte(strings.ToLower(k))) })
+}
+
+// code are languages in which text stands between quotes.
+var code = map[string]bool{
+	".go": true, ".py": true, ".js": true, ".mjs": true, ".cjs": true, ".jsx": true, ".ts": true, ".tsx": true, ".java": true, ".kt": true, ".scala": true,
+	".c": true, ".h": true, ".cc": true, ".cpp": true, ".hpp": true, ".cs": true, ".rs": true, ".rb": true, ".php": true, ".swift": true, ".m": true,
+	".dart": true, ".vue": true, ".svelte": true, ".ex": true, ".erl": true, ".hs": true, ".lua": true, ".groovy": true, ".proto": true, ".map": true,
+}
+
+func isCode(name string) bool { return code[strings.ToLower(path.Ext(name))] }
+
+// quoted reports whether the secret stands between quotes, by the quotes before
+// it on its line.
+func quoted(t *Text) bool {
+	before := t.All[max(0, t.Secret.Start-maxLine):t.Secret.Start]
+	before = before[bytes.LastIndexByte(before, '\n')+1:]
+	var open byte
+	for i, b := range before {
+		switch {
+		case b != '"' && b != '\'' && b != '`' || i > 0 && before[i-1] == '\\':
+		case open == 0:
+			open = b
+		case open == b:
+			open = 0
+		}
+	}
+	return open != 0
+}
+
+// identifier reports whether b may name something in a program.
+func identifier(b []byte) bool {
+	for i, c := range b {
+		if !alnum(c) && c != '_' && c != '.' && c != '-' || i == 0 && '0' <= c && c <= '9' {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// words reports whether most of b is words in camel case or snake case, which
+// random text is not.
+func words(b []byte) bool {
+	in, run, capital := 0, 0, false
+	end := func() {
+		if run >= 4 || run == 3 && capital {
+			in += run
+		}
+		run, capital = 0, false
+	}
+	for i, c := range b {
+		lower, upper := 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z'
+		switch {
+		case lower:
+			run++
+		case upper:
+			if i > 0 && 'A' <= b[i-1] && b[i-1] <= 'Z' {
+				run = 0 // capitals in a row are no word
+			}
+			end()
+			run, capital = 1, true
+		default:
+			end()
+		}
+	}
+	end()
+	return in*10 >= len(b)*7
+}
+
+// inBase64 reports whether the secret is a piece of a longer text in base64:
+// the characters beside it go on with it, and look random.
+func inBase64(t *Text) bool {
+	lo, hi := t.Secret.Start, t.Secret.End
+	start, end := lo, hi
+	for start > 0 && lo-start < 200 && base64Byte(t.All[start-1]) {
+		start--
+	}
+	for end < len(t.All) && end-hi < 200 && base64Byte(t.All[end]) {
+		end++
+	}
+	before, after := t.All[start:lo], t.All[hi:end]
+	return len(before) >= 16 && random(before) || len(after) >= 16 && (after[0] == '+' || after[0] == '/') && random(after)
+}
+
+func base64Byte(b byte) bool { return alnum(b) || b == '+' || b == '/' }
+
+// random reports whether b has capitals, small letters and digits, and no
+// words.
+func random(b []byte) bool {
+	var upper, lower, digit bool
+	for _, c := range b {
+		upper = upper || 'A' <= c && c <= 'Z'
+		lower = lower || 'a' <= c && c <= 'z'
+		digit = digit || '0' <= c && c <= '9'
+	}
+	return upper && lower && digit && !words(b)
+}
