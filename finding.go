@@ -176,6 +176,24 @@ type History struct {
 	Versions int `json:"versions,omitempty"`
 }
 
+// String says in a clause how the finding came into the history.
+func (h *History) String() string {
+	if h.Commit == "" {
+		return "staged"
+	}
+	s := "since commit " + h.Commit[:min(len(h.Commit), 12)]
+	if date, _, ok := strings.Cut(h.Date, "T"); ok {
+		s += " of " + date
+	}
+	if h.Author != "" {
+		s += " by " + h.Author
+	}
+	if h.AtHead {
+		return s + "; still at HEAD"
+	}
+	return s + "; gone from HEAD, but not from the history"
+}
+
 // Secret is what is known about a secret without revealing it.
 type Secret struct {
 	// Redacted shows the shape of the match with the secret masked; at most

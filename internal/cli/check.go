@@ -147,5 +147,6 @@ looked at, whatever was found, 3 if not, and 4 if there was nothing to scan.`,
 		},
 	}
 	f.register(cmd)
+	cmd.AddCommand(a.scanGitCommand())
 	return cmd
 }

@@ -158,7 +158,25 @@ func secretEntry(all []issue) entry {
 	if s := all[0].finding.Secret; s != nil && s.Redacted != "" {
 		e.notes = append(e.notes, s.Redacted)
 	}
+	for _, is := range all {
+		s, h := is.finding.Secret, is.finding.History
+		if s != nil && s.Within != "" {
+			e.notes = appendNew(e.notes, "in "+s.Within)
+		}
+		if h != nil {
+			e.notes = appendNew(e.notes, h.String())
+		}
+	}
 	return addFix(e, all[0].fix)
+}
+
+// appendNew appends a note that is not there yet, up to a few.
+func appendNew(notes []string, note string) []string {
+	const max = 5
+	if len(notes) >= max || slices.Contains(notes, note) {
+		return notes
+	}
+	return append(notes, note)
 }
 
 func packageKey(is *issue) string {
