@@ -108,6 +108,7 @@ type scan struct {
 	keys   []string // cache key prefix of each scanner
 
 	mu       sync.Mutex
+	big      []byte  // for the next large file; nil if it is in use
 	canaries [][]Gap // of each scanner, for the samples it missed
 	stats    Stats
 	progress Progress
@@ -303,7 +304,11 @@ func (s *scan) scanFile(ctx context.Context, f *fileState, buf []byte) []byte {
 	for _, g := range f.members {
 		s.arrive(ctx, g, f, file)
 	}
-	if len(f.members) > 0 || cap(buf) > 4<<20 {
+	if len(f.members) > 0 {
+		buf = nil
+	}
+	if cap(buf) > bigBuffer {
+		s.keepBig(buf)
 		buf = nil
 	}
 	s.done(f)
@@ -350,7 +355,7 @@ func (s *scan) read(f *fileState, buf []byte) (*File, []byte) {
 		return file, buf
 	}
 	if int64(cap(buf)) <= f.info.Bytes {
-		buf = make([]byte, 0, f.info.Bytes+1) // one more, so that the end shows in one read
+		buf = s.buffer(f.info.Bytes + 1) // one more, so that the end shows in one read
 	}
 	buf, err = readAll(h, buf, s.opts.MaxFileBytes)
 	if err != nil {
@@ -361,6 +366,33 @@ func (s *scan) read(f *fileState, buf []byte) (*File, []byte) {
 	file.Digest = hex.EncodeToString(sum[:])
 	f.info.Bytes = file.Bytes
 	return file, buf
+}
+
+// bigBuffer is the size above which a buffer is shared by all workers: each
+// having its own would hold memory for files that are rare, and a new one for
+// each file would fill the heap faster than it is collected.
+const bigBuffer = 4 << 20
+
+// buffer returns an empty buffer for n bytes.
+func (s *scan) buffer(n int64) []byte {
+	if n <= bigBuffer {
+		return make([]byte, 0, n)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b := s.big; int64(cap(b)) >= n {
+		s.big = nil
+		return b[:0]
+	}
+	return make([]byte, 0, n)
+}
+
+func (s *scan) keepBig(b []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cap(b) > cap(s.big) {
+		s.big = b
+	}
 }
 
 // arrive hands a file to a group, and looks at the group if it was the last.
