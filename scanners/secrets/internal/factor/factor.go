@@ -53,7 +53,7 @@ type Lead struct {
 	// Boundary is set if a word boundary (\b) stands before the literal.
 	Boundary bool
 	// Expr is the expression without lead and boundary.
-	Expr string
+	Expr *syntax.Regexp
 }
 
 // Extent bounds a stretch of text: it has at most Fixed bytes that are not in
@@ -193,7 +193,7 @@ func lead(re *syntax.Regexp, c *candidate) (Lead, bool) {
 	if asserts(parts[0]) || c.before != before {
 		return Lead{}, false
 	}
-	l.Expr = rest.String()
+	l.Expr = rest
 	n := analyze(rest)
 	starts := n.prefix
 	if n.exact != nil {

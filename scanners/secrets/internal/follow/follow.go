@@ -183,22 +183,23 @@ func (b *builder) join(f, g fragment) fragment {
 
 func (b *builder) repeat(sub *syntax.Regexp, least, most int) fragment {
 	f := empty
-	for range least {
+	spelt := min(least, maxCount)
+	for range spelt {
 		if b.n == maxPositions {
 			break
 		}
 		f = b.join(f, b.build(sub))
 	}
 	switch {
-	case most < 0 || most-least > maxCount:
+	case most < 0 || most-spelt > maxCount:
 		g := b.build(sub)
 		b.join(g, g)
 		g.nullable = true
 		f = b.join(f, g)
 	default:
-		for range most - least {
+		for i := range most - spelt {
 			g := b.build(sub)
-			g.nullable = true
+			g.nullable = g.nullable || i >= least-spelt
 			f = b.join(f, g)
 		}
 	}

@@ -39,10 +39,13 @@ package match
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/automaton"
@@ -96,6 +99,8 @@ type Matcher struct {
 	automaton *automaton.Automaton
 	// uses says what each pattern of the automaton is good for.
 	uses [][]use
+	// windows are not in use.
+	windows sync.Pool
 }
 
 // rule is a rule as it is searched.
@@ -132,6 +137,7 @@ var letters = []string{"\u017f", "\u212a"}
 // New analyses the rules.
 func New(rules []Rule) (*Matcher, error) {
 	m := &Matcher{rules: make([]rule, len(rules))}
+	m.windows.New = func() any { w := make([]window, len(rules)); return &w }
 	var patterns []string
 	number := map[string]int{}
 	add := func(pattern string, u use) {
@@ -144,14 +150,15 @@ func New(rules []Rule) (*Matcher, error) {
 		}
 		m.uses[n] = append(m.uses[n], u)
 	}
+	factors, err := analyze(rules)
+	if err != nil {
+		return nil, err
+	}
 	for i, r := range rules {
 		if r.Expr == nil {
 			continue
 		}
-		f, err := factor.Analyze(r.Expr.String())
-		if err != nil {
-			return nil, fmt.Errorf("rule %d: %w", i, err)
-		}
+		f := factors[i]
 		rl := &m.rules[i]
 		rl.Rule, rl.factor = r, f
 		rl.check = sync.OnceValue(func() *follow.Check {
@@ -164,7 +171,7 @@ func New(rules []Rule) (*Matcher, error) {
 			return nil
 		})
 		if f.First {
-			rl.headed = lazy.New(`\A(?:` + f.Lead.Expr + `)`)
+			rl.headed = lazy.Make(func() string { return `\A(?:` + f.Lead.Expr.String() + `)` })
 		}
 		for _, l := range f.Literals {
 			rl.longest = max(rl.longest, len(l))
@@ -189,9 +196,34 @@ func New(rules []Rule) (*Matcher, error) {
 			}
 		}
 	}
-	var err error
 	m.automaton, err = automaton.Compile(patterns)
 	return m, err
+}
+
+// analyze finds the factors of all rules, on all cores.
+func analyze(rules []Rule) ([]factor.Factor, error) {
+	factors, errs := make([]factor.Factor, len(rules)), make([]error, len(rules))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(rules) {
+					return
+				}
+				if rules[i].Expr == nil {
+					continue
+				}
+				var err error
+				if factors[i], err = factor.Analyze(rules[i].Expr.String()); err != nil {
+					errs[i] = fmt.Errorf("rule %d: %w", i, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return factors, errors.Join(errs...)
 }
 
 func containsKeyword(literal string, keywords []string) bool {
@@ -202,7 +234,10 @@ func containsKeyword(literal string, keywords []string) bool {
 // The matches of one rule come in order; those of different rules do not. It
 // stops early only if found returns false or the context ends.
 func (m *Matcher) Find(ctx context.Context, text []byte, wants func(rule int) bool, found func(Match) bool) error {
-	s := scan{m: m, text: text, found: found, windows: make([]window, len(m.rules))}
+	windows := m.windows.Get().(*[]window)
+	defer m.windows.Put(windows)
+	clear(*windows)
+	s := scan{m: m, text: text, found: found, windows: *windows}
 	s.special = slices.ContainsFunc(letters, func(l string) bool { return bytes.Contains(text, []byte(l)) })
 	for i := range m.rules {
 		w, r := &s.windows[i], &m.rules[i]
