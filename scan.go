@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"runtime"
 	"slices"
 	"strings"
@@ -384,7 +385,8 @@ func (s *scan) buffer(n int64) []byte {
 		s.big = nil
 		return b[:0]
 	}
-	return make([]byte, 0, n)
+	// Rounded up, so that files of rising size do not each need a new one.
+	return make([]byte, 0, int64(1)<<bits.Len64(uint64(n-1)))
 }
 
 func (s *scan) keepBig(b []byte) {

@@ -26,7 +26,7 @@ func Run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	// A scan makes much garbage in a short life; the memory limit keeps the
 	// heap small all the same.
 	debug.SetGCPercent(200)
-	debug.SetMemoryLimit(320 << 20)
+	debug.SetMemoryLimit(288 << 20)
 
 	a := &app{env: env, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
 	root := a.root()
