@@ -52,7 +52,11 @@ func Compile(patterns []string) (*Automaton, error) {
 	}
 	a.stride = uint32(columns)
 
-	t := newTrie(columns)
+	total := 1
+	for _, p := range patterns {
+		total += len(p)
+	}
+	t := newTrie(columns, total)
 	for i, p := range patterns {
 		node := int32(0)
 		for j := range len(p) {
@@ -128,8 +132,9 @@ type trie struct {
 	outs    [][]int32
 }
 
-func newTrie(columns int) *trie {
-	t := &trie{columns: columns}
+// newTrie makes a trie of at most so many nodes.
+func newTrie(columns, nodes int) *trie {
+	t := &trie{columns: columns, next: make([]int32, 0, columns*nodes), outs: make([][]int32, 0, nodes)}
 	t.grow()
 	return t
 }

@@ -118,8 +118,16 @@ func Analyze(expr string) (Factor, error) {
 	if err != nil {
 		return Factor{}, fmt.Errorf("analyze expression: %w", err)
 	}
-	n := analyze(re)
+	subs := []*syntax.Regexp{re}
+	if re.Op == syntax.OpConcat {
+		subs = re.Sub
+	}
+	parts := make([]node, len(subs))
+	for i, sub := range subs {
+		parts[i] = analyze(sub)
+	}
 	f := Factor{Fold: folds(re)}
+	n := concat(parts, subs)
 	c := n.candidate()
 	if c == nil || c.bits() < minBits {
 		return f, nil
@@ -132,7 +140,7 @@ func Analyze(expr string) (Factor, error) {
 	f.Left = c.before.then(Extent{Fixed: longest})
 	f.Right = c.after
 	f.Rest = c.rest
-	if f.Lead, f.First = lead(re, c); f.First && f.Lead.Max > 0 {
+	if f.Lead, f.First = lead(subs, parts, c); f.First && f.Lead.Max > 0 {
 		f.Fold = true // the set may hold the two letters
 	}
 	for _, o := range n.others {
@@ -166,15 +174,11 @@ func Starts(expr string, group int) (starts []string, fold bool, bits float64, e
 	return n.prefix, n.folded, bits, nil
 }
 
-// lead looks for a lead of re, and reports whether what is behind it starts
+// lead looks for a lead of what stands one after the other, and reports whether what is behind it starts
 // with the literals of c.
-func lead(re *syntax.Regexp, c *candidate) (Lead, bool) {
+func lead(parts []*syntax.Regexp, nodes []node, c *candidate) (Lead, bool) {
 	var l Lead
 	var before Extent
-	parts := []*syntax.Regexp{re}
-	if re.Op == syntax.OpConcat {
-		parts = re.Sub
-	}
 	if first := parts[0]; len(parts) > 1 && first.Op == syntax.OpRepeat && first.Min == 0 && first.Max > 0 &&
 		first.Flags&syntax.NonGreedy != 0 && first.Sub[0].Op == syntax.OpCharClass {
 		set, ok := asciiOf(first.Sub[0].Rune)
@@ -182,19 +186,19 @@ func lead(re *syntax.Regexp, c *candidate) (Lead, bool) {
 			return Lead{}, false
 		}
 		l.Max, l.Bytes = first.Max, set
-		before = analyze(first).extent
-		parts = parts[1:]
+		before = nodes[0].extent
+		parts, nodes = parts[1:], nodes[1:]
 	}
 	if len(parts) > 1 && parts[0].Op == syntax.OpWordBoundary && l.Max == 0 {
 		l.Boundary = true
-		parts = parts[1:]
+		parts, nodes = parts[1:], nodes[1:]
 	}
 	rest := &syntax.Regexp{Op: syntax.OpConcat, Sub: parts}
 	if asserts(parts[0]) || c.before != before {
 		return Lead{}, false
 	}
 	l.Expr = rest
-	n := analyze(rest)
+	n := concat(nodes, parts)
 	starts := n.prefix
 	if n.exact != nil {
 		starts = n.exact

@@ -154,6 +154,18 @@ func analyze(re *syntax.Regexp) node {
 
 func literal(re *syntax.Regexp) node {
 	fold := re.Flags&syntax.FoldCase != 0
+	if !fold || !slices.ContainsFunc(re.Rune, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		n := node{folded: fold}
+		for _, r := range re.Rune {
+			n.extent.Fixed += runeBytes(r, fold)
+		}
+		text := string(re.Rune)
+		if fold {
+			text = strings.Map(lower, text)
+		}
+		n.exact = []string{text}
+		return n
+	}
 	parts := make([]node, len(re.Rune))
 	for i, r := range re.Rune {
 		parts[i] = node{extent: Extent{Fixed: runeBytes(r, fold)}, folded: fold}
@@ -293,14 +305,25 @@ func (n node) join(texts []string, p node) node {
 }
 
 func alternate(subs []*syntax.Regexp) node {
-	n := node{exact: []string{}, prefix: []string{}}
+	n := node{exact: []string{}}
+	parts := make([]node, len(subs))
+	for i, sub := range subs {
+		parts[i] = analyze(sub)
+		n.extent = n.extent.or(parts[i].extent)
+		n.folded = n.folded || parts[i].folded
+		n.exact = merge(n.exact, parts[i].exact)
+	}
+	if n.exact != nil {
+		if n.folded {
+			n.exact = lowerAll(n.exact)
+		}
+		return n
+	}
+	n.prefix = []string{}
 	union := &candidate{}
 	var rests []*syntax.Regexp // behind the prefix of each
 	known := true
-	for _, sub := range subs {
-		a := analyze(sub)
-		n.extent = n.extent.or(a.extent)
-		n.folded = n.folded || a.folded
+	for _, a := range parts {
 		starts, rest := a.prefix, a.rest
 		if a.exact != nil {
 			starts, rest = a.exact, []*syntax.Regexp{}
@@ -310,7 +333,6 @@ func alternate(subs []*syntax.Regexp) node {
 		if n.prefix = merge(n.prefix, starts); slices.Contains(n.prefix, "") {
 			n.prefix = nil
 		}
-		n.exact = merge(n.exact, a.exact)
 		c := a.candidate()
 		if union == nil || c == nil || len(union.literals)+len(c.literals) > maxLiterals {
 			union = nil
@@ -328,11 +350,7 @@ func alternate(subs []*syntax.Regexp) node {
 		}
 	}
 	if n.folded {
-		n.exact, n.prefix = lowerAll(n.exact), lowerAll(n.prefix)
-	}
-	if n.exact != nil {
-		n.prefix = nil
-		return n
+		n.prefix = lowerAll(n.prefix)
 	}
 	if n.prefix != nil && known {
 		n.rest = []*syntax.Regexp{{Op: syntax.OpAlternate, Sub: rests}}
