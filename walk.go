@@ -75,7 +75,12 @@ func listed(ctx context.Context, fsys Lister, exclude Excluder) (*listing, error
 				p := f.Path[:i]
 				reason, known := reasons[p]
 				if !known {
-					reason, _ = exclude(p, i < len(f.Path))
+					var excluded bool
+					if reason, excluded = exclude(p, i < len(f.Path)); !excluded {
+						reason = ""
+					} else if reason == "" {
+						reason = "excluded"
+					}
 					if reasons[p] = reason; reason != "" {
 						shown := p
 						if i < len(f.Path) {
