@@ -21,7 +21,7 @@ import (
 // limit, and without letting a panic through.
 func (s *scan) call(ctx context.Context, k int, key [32]byte, path string, f func(context.Context, *Pass) error) *callOutcome {
 	if r, ok := s.cached(key); ok {
-		return &callOutcome{result: r}
+		return &callOutcome{result: r, err: r.Err}
 	}
 	pass := &Pass{scanner: s.scanners[k], maxFindings: limits.MaxFindingsPerFile, path: path}
 	err, returned := guard(ctx, s.opts.FileTimeout, func(ctx context.Context) error { return f(ctx, pass) })
@@ -30,10 +30,34 @@ func (s *scan) call(ctx context.Context, k int, key [32]byte, path string, f fun
 		return &callOutcome{err: err, abandoned: true}
 	}
 	out := &callOutcome{result: pass.finish(), err: err}
-	if err == nil && len(out.result.Documents) == 0 { // documents may hold secrets
-		s.store(key, out.result)
+	s.mask(out)
+	// A crash or a time-out may go well the next time; other errors are as
+	// lasting as the content. Documents may hold secrets.
+	if (err == nil || err.Code != GapPanic && err.Code != GapTimeout) && len(out.result.Documents) == 0 {
+		kept := out.result
+		kept.Err = err
+		s.store(key, kept)
 	}
 	return out
+}
+
+// mask masks secrets in what a scanner says about what it could not look at:
+// errors of parsers quote what they stumble over.
+func (s *scan) mask(out *callOutcome) {
+	if s.opts.Mask == nil {
+		return
+	}
+	if out.err != nil {
+		out.err.Reason = s.opts.Mask(out.err.Reason)
+	}
+	r := &out.result
+	for i := range r.Gaps {
+		r.Gaps[i].Reason, r.Gaps[i].Entry = s.opts.Mask(r.Gaps[i].Reason), s.opts.Mask(r.Gaps[i].Entry)
+	}
+	for path, reason := range r.Failed {
+		r.Failed[path] = s.opts.Mask(reason)
+	}
+	r.Skip = s.opts.Mask(r.Skip)
 }
 
 // guard calls f in a goroutine of its own, so that neither a panic nor a hang
@@ -159,7 +183,7 @@ func (f *Finding) matches(rule string) bool {
 }
 
 func (r *result) empty() bool {
-	return len(r.Findings) == 0 && len(r.Components) == 0 && len(r.Gaps) == 0 && r.Skip == "" && len(r.Failed) == 0
+	return len(r.Findings) == 0 && len(r.Components) == 0 && len(r.Gaps) == 0 && r.Skip == "" && len(r.Failed) == 0 && r.Err == nil
 }
 
 func (sc *Scanner) fileKey(prefix string, f *File) [32]byte {

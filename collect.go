@@ -70,6 +70,7 @@ func (s *scan) report() *Report {
 	slices.SortFunc(r.Documents, func(a, b Document) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Index, b.Index))
 	})
+	r.Findings = mergeSecrets(r.Findings)
 	seen := map[string]int{}
 	for i := range r.Findings {
 		r.Findings[i].ID = unique(seen, r.Findings[i].Fingerprint)
@@ -80,6 +81,36 @@ func (s *scan) report() *Report {
 		g.ID = unique(seen, "gap-"+hex.EncodeToString(sum[:8]))
 	}
 	return r
+}
+
+// mergeSecrets makes one finding of all that are about the same secret, by the
+// first of them; findings are sorted. A secret that counts in one place is not
+// merged with one that is suppressed, and what comes from a history stays apart:
+// each has its own commit.
+func mergeSecrets(findings []Finding) []Finding {
+	type key struct {
+		rule, fingerprint string
+		suppressed        bool
+	}
+	first := map[key]int{}
+	out := findings[:0]
+	for _, f := range findings {
+		if f.Kind != KindSecret || f.Secret == nil || f.Fingerprint == "" || f.History != nil {
+			out = append(out, f)
+			continue
+		}
+		k := key{f.Rule, f.Fingerprint, f.Secret.Suppressed != nil}
+		i, ok := first[k]
+		if !ok {
+			first[k] = len(out)
+			out = append(out, f)
+			continue
+		}
+		if last := out[i].Also; f.Location != out[i].Location && (len(last) == 0 || last[len(last)-1] != f.Location) {
+			out[i].Also = append(last, f.Location)
+		}
+	}
+	return out
 }
 
 // unique returns id, or id with a number if it was seen before.

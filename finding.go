@@ -205,6 +205,32 @@ type Secret struct {
 	// is: "conf/app.env:3" in an archive, "base64", or "base64 in app.env:3".
 	// Empty if it stands in the file itself.
 	Within string `json:"within,omitempty"`
+	// Confidence says how likely it is that the secret is, or was, a real one;
+	// Why says from what, as a clause. Both may be empty: not judged.
+	Confidence Confidence `json:"confidence,omitempty"`
+	Why        string     `json:"why,omitempty"`
+	// Suppressed is set if something in the target or in a list of what is
+	// known says that the finding does not count. Policies decide.
+	Suppressed *Suppression `json:"suppressed,omitempty"`
+}
+
+// Confidence is how sure it is that a finding is what it looks like.
+type Confidence string
+
+// The confidences.
+const (
+	ConfidenceHigh   Confidence = "high"
+	ConfidenceMedium Confidence = "medium"
+	ConfidenceLow    Confidence = "low"
+)
+
+// Suppression says what asks that a finding does not count.
+type Suppression struct {
+	// By is what asks for it, as a clause: "comment gitleaks:allow".
+	By string `json:"by"`
+	// Location is where it stands; a path that is not in the target is as it
+	// was configured.
+	Location Location `json:"location"`
 }
 
 // Vulnerability is an advisory that applies to a package.

@@ -35,6 +35,9 @@ type ScanOptions struct {
 	MaxFileBytes int64
 	// FileTimeout bounds one call of a scanner; 0 means [limits.FileTimeout].
 	FileTimeout time.Duration
+	// Mask masks secrets in a text that may quote what was scanned; nil masks
+	// nothing. It is called concurrently.
+	Mask func(text string) string
 	// Progress is called now and then from several goroutines; may be nil.
 	Progress func(Progress)
 }

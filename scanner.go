@@ -154,6 +154,8 @@ type result struct {
 	Skip       string      `json:"skip,omitempty"`
 	// Failed are owned files of a group that could not be scanned.
 	Failed map[string]string `json:"failed,omitempty"`
+	// Err is the error of the call; only in the cache.
+	Err *Unscannable `json:"err,omitempty"`
 }
 
 // Report adds a finding. ID and Scanner are set later; an empty path means
