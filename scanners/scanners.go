@@ -39,6 +39,8 @@ type Set struct {
 	Scanners []*gatehouse.Scanner
 	// Databases are those in use, by name of scanner.
 	Databases map[string]gatehouse.Database
+	// Mask masks secrets in a text that may quote what was scanned.
+	Mask func(text string) string
 
 	close []func() error
 }
@@ -105,7 +107,7 @@ func New(o Options) (*Set, error) {
 			return nil, fmt.Errorf("unknown scanner %q: want one of %s%s", n, strings.Join(Names(), ", "), nearest.Hint(n, Names()))
 		}
 	}
-	s := &Set{Databases: map[string]gatehouse.Database{}}
+	s := &Set{Databases: map[string]gatehouse.Database{}, Mask: secrets.Mask()}
 	for _, e := range all() {
 		if len(o.Names) > 0 && !slices.Contains(o.Names, e.name) {
 			continue

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/render"
 	"github.com/gatehouse-sec/gatehouse/policies"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets"
 )
 
 type checkFlags struct {
@@ -105,7 +107,39 @@ func (a *app) judge(ctx context.Context, f *checkFlags, args []string) (*judged,
 	if err != nil {
 		return nil, err
 	}
+	maskVerdict(&verdict, secrets.Mask())
 	return &judged{*scan, verdict, outs, waiverFile}, nil
+}
+
+// maskVerdict masks secrets in what policies say: they quote the documents that
+// they judge, and so do their errors.
+func maskVerdict(v *gatehouse.Verdict, mask func(string) string) {
+	for _, list := range [][]gatehouse.Violation{v.Violations, v.Warnings} {
+		for i := range list {
+			maskViolation(&list[i], mask)
+		}
+	}
+	for i := range v.Gaps {
+		if v.Gaps[i].Code == gatehouse.GapRule {
+			v.Gaps[i].Reason = mask(v.Gaps[i].Reason)
+		}
+	}
+	for i := range v.Waived {
+		if w := v.Waived[i].Violation; w != nil {
+			maskViolation(w, mask)
+		}
+	}
+}
+
+// maskViolation leaves the pack alone, which quotes only what is masked.
+func maskViolation(v *gatehouse.Violation, mask func(string) string) {
+	if strings.HasPrefix(v.Rule, "gatehouse.baseline.") {
+		return
+	}
+	v.Message = mask(v.Message)
+	if masked := mask(string(v.Details)); masked != string(v.Details) {
+		v.Details = nil // what is cut out of it would not be JSON
+	}
 }
 
 func (a *app) scanCommand() *cobra.Command {
