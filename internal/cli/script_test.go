@@ -36,6 +36,9 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(scripts) < 10 {
 		t.Fatalf("only %d scripts were found: %v", len(scripts), err)
 	}
+	if _, err := exec.LookPath("git"); err != nil && os.Getenv("CI") != "" {
+		t.Fatal("git is not installed, and scripts that need it would be skipped")
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -52,6 +55,8 @@ func TestScripts(t *testing.T) {
 			"plant": cmdPlant,
 			"fifo":  cmdFIFO,
 			"bomb":  cmdBomb,
+
+			"corrupt": cmdCorrupt,
 		},
 	})
 }
@@ -120,4 +125,27 @@ func cmdBomb(ts *testscript.TestScript, _ bool, args []string) {
 	name := ts.MkAbs(args[1])
 	ts.Check(os.MkdirAll(filepath.Dir(name), 0o755))
 	ts.Check(os.WriteFile(name, []byte(b.String()), 0o644))
+}
+
+// corrupt DIR changes a byte in the middle of one file in three below it.
+func cmdCorrupt(ts *testscript.TestScript, _ bool, args []string) {
+	seen, changed := 0, 0
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(p string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		if seen++; seen%3 != 1 {
+			return nil
+		}
+		data, err := os.ReadFile(p)
+		if err != nil || len(data) == 0 {
+			return err
+		}
+		changed++
+		data[len(data)/2] ^= 1
+		return errors.Join(os.Chmod(p, 0o644), os.WriteFile(p, data, 0o644))
+	}))
+	if changed == 0 {
+		ts.Fatalf("no file was found")
+	}
 }
