@@ -54,6 +54,7 @@ type format struct {
 // read together.
 var formats = []format{
 	{names: []string{"go.mod"}, eco: golang, parse: parseGoMod, manifest: "go.sum"},
+	{names: []string{"go.work"}, eco: golang, parse: parseGoWork},
 	{names: []string{"package-lock.json", "npm-shrinkwrap.json"}, eco: npm, parse: parseNpmLock, manifest: "package.json"},
 	{names: []string{"yarn.lock"}, eco: npm, parse: parseYarnLock, manifest: "package.json"},
 	{names: []string{"pnpm-lock.yaml", "pnpm-lock.yml"}, eco: npm, parse: parsePnpmLock, manifest: "package.json"},

@@ -70,6 +70,10 @@ func TestGaps(t *testing.T) {
 		{"a swift pin to a commit", map[string]string{"Package.resolved": `{"version":2,"pins":[{"location":"https://github.com/apple/swift-nio.git","state":{"revision":"abc"}}]}`}, []string{"pinned to a branch or a commit"}},
 		{"mix from git", map[string]string{"mix.lock": "%{\n  \"plug\": {:git, \"https://example.com/plug.git\", \"abc\", []},\n  nonsense\n}\n"}, []string{"unmatched mix.lock:2 plug", "parse mix.lock:3"}},
 		{"conan reference without version", map[string]string{"conan.lock": `{"version":"0.5","requires":["openssl"]}`}, []string{"the reference is not name/version"}},
+		{"modules that are replaced elsewhere", map[string]string{
+			"go.work": "go 1.24\n\nuse ./a\n\nreplace example.com/x => example.com/y v1.0.0\n", "b/go.work": "go 1.24\n\nuse ./a\n",
+			"a/go.mod": "module a\n\ngo 1.24\n\nrequire (\n\texample.com/z v1.0.0\n\texample.com/w v1.0.0\n)\n\nreplace (\n\texample.com/z => ../../z\n\texample.com/w => ../w\n)\n"},
+			[]string{`unresolved a/go.mod:6 example.com/z: example.com/z is replaced by the directory "../../z", which is not part of the target`, "unresolved go.work:5 example.com/x: example.com/x is replaced for all modules"}},
 		{"old go.mod without go.sum", map[string]string{"go.mod": "module a\n\ngo 1.16\n\nrequire golang.org/x/text v0.14.0\n"}, []string{"there is no go.sum"}},
 		{"nuget property and range", map[string]string{"Directory.Packages.props": `<Project><ItemGroup><PackageVersion Include="A" Version="$(X)"/><PackageVersion Include="B" Version="[1,2)"/></ItemGroup></Project>`},
 			[]string{"A: the version \"$(X)\"", "B: the version \"[1,2)\" of B is a range"}},

@@ -3,6 +3,7 @@ package sca
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -43,6 +44,9 @@ func parseGoMod(f *lockfile) (inventory, error) {
 			seen[by.New.Path] = true
 			if p.version == "" {
 				p.firstParty = true // a directory
+				if at := path.Join(path.Dir(f.path), by.New.Path); path.IsAbs(by.New.Path) || at == ".." || strings.HasPrefix(at, "../") {
+					inv.gap(gatehouse.GapUnresolved, line, r.Mod.Path, fmt.Sprintf("%s is replaced by the directory %q, which is not part of the target; include it", r.Mod.Path, by.New.Path))
+				}
 			}
 		}
 		inv.add(p)
@@ -60,6 +64,21 @@ func parseGoMod(f *lockfile) (inventory, error) {
 				return inv, err
 			}
 		}
+	}
+	return inv, nil
+}
+
+// parseGoWork reads go.work for what it changes in the modules that it uses.
+// These have a go.mod of their own.
+func parseGoWork(f *lockfile) (inventory, error) {
+	var inv inventory
+	w, err := modfile.ParseWork("go.work", f.data, nil)
+	if err != nil {
+		return inv, goModError(err)
+	}
+	for _, r := range w.Replace {
+		inv.gap(gatehouse.GapUnresolved, r.Syntax.Start.Line, r.Old.Path,
+			fmt.Sprintf("%s is replaced for all modules of the workspace, which is not taken into account; write the replacement into each go.mod", r.Old.Path))
 	}
 	return inv, nil
 }
