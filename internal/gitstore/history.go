@@ -69,7 +69,13 @@ type node struct {
 func (s *Store) History(ctx context.Context, r Range) (*History, error) {
 	h := &History{store: s, atHead: map[ID]bool{}, Problems: slices.Clone(s.problems)}
 	head, err := s.Head()
-	if err != nil && !(errors.Is(err, ErrUnborn) && (r.All || r.Staged)) {
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrUnborn) && (r.All || r.Staged):
+	case r.All: // the other refs may lead somewhere
+		h.problem("HEAD", "", err)
+		head = ID{}
+	default:
 		return nil, err
 	}
 	w := newTreeWalk(ctx, h)
@@ -100,11 +106,12 @@ func (h *History) addCommits(w *treeWalk, head ID, r Range) error {
 		tips = append(tips, head)
 	}
 	if r.All {
+		known := s.problems
 		refs, err := s.refs()
 		if err != nil {
 			return err
 		}
-		h.Problems = slices.Clone(s.problems)
+		h.Problems = append(h.Problems, s.problems[len(known):]...)
 		names := make([]string, 0, len(refs))
 		for name := range refs {
 			names = append(names, name)
