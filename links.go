@@ -3,6 +3,7 @@ package gatehouse
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -100,7 +101,7 @@ func (s *scan) addLinks(index map[string]int) {
 			continue
 		}
 		for k, sc := range s.scanners {
-			if !sc.Want(FileInfo{Path: l.path}).Scan || sc.Want(FileInfo{Path: "name/of/no/kind"}).Scan {
+			if !sc.wantsName(l.path) || sc.Want(FileInfo{Path: "name/of/no/kind"}).Scan {
 				continue // its name says nothing about what it holds
 			}
 			why := nowhere
@@ -114,4 +115,14 @@ func (s *scan) addLinks(index map[string]int) {
 				Reason: fmt.Sprintf("the symbolic link %s, so what it stands for was not looked at; replace the link by the file, or exclude it", clip(why))})
 		}
 	}
+}
+
+// wantsName reports whether a file of that name would be looked at, alone or
+// as what a group is about.
+func (sc *Scanner) wantsName(name string) bool {
+	info := FileInfo{Path: name}
+	if sc.Want(info).Scan {
+		return true
+	}
+	return sc.Groups != nil && slices.ContainsFunc(sc.Groups([]FileInfo{info}), func(g Group) bool { return slices.Contains(g.Owned, name) })
 }

@@ -327,6 +327,27 @@ func TestLinksByName(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// A group may own what the scanner does not want by itself.
+	grouped := words()
+	grouped.Name = "grouped"
+	grouped.Groups = func(files []gatehouse.FileInfo) []gatehouse.Group {
+		for _, f := range files {
+			if f.Path == "group.xml" {
+				return []gatehouse.Group{{Type: "g", Dir: ".", Owned: []string{f.Path}}}
+			}
+		}
+		return nil
+	}
+	grouped.ScanGroup = func(context.Context, *gatehouse.Group, *gatehouse.Pass) error { return nil }
+	if err := os.Symlink("data.bin", filepath.Join(dir, "group.xml")); err != nil {
+		t.Fatal(err)
+	}
+	if r := scan(t, open(t, dir), gatehouse.ScanOptions{}, grouped); !slices.ContainsFunc(r.Coverage.Gaps, func(g gatehouse.Gap) bool { return g.Path == "group.xml" }) {
+		t.Errorf("a link to a member of a group is no gap: %+v", r.Coverage.Gaps)
+	}
+	if err := os.Remove(filepath.Join(dir, "group.xml")); err != nil {
+		t.Fatal(err)
+	}
 	everything := words()
 	everything.Name, everything.Want = "everything", func(gatehouse.FileInfo) gatehouse.Want { return gatehouse.Want{Scan: true} }
 	r := scan(t, open(t, dir), gatehouse.ScanOptions{Exclude: func(p string, _ bool) (string, bool) { return "excluded", p == "left" }}, words(), everything)
