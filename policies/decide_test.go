@@ -125,7 +125,7 @@ func TestDecideKeys(t *testing.T) {
 #   controls: [CC1, CC2]
 deny_a contains {"msg": "a", "finding": f.id, "extra": {"b": [1]}} if {
 	some f in input.findings
-	f.kind == "secret"
+	f.id == "s1"
 }
 
 deny_b contains {"msg": "b", "finding": f} if {

@@ -18,8 +18,11 @@ const ExpiringWithin = 14 * 24 * time.Hour
 // subject is what a waiver may cover: a violation, a finding or a gap.
 type subject struct {
 	// ids by the kind of waiver that may name them.
-	ids          map[gatehouse.WaiverKind][]string
-	path         string
+	ids  map[gatehouse.WaiverKind][]string
+	path string
+	// also are the other places of a secret: a path must cover all of them, as
+	// the finding stays one as long as one is left.
+	also         []gatehouse.Location
 	purl         string
 	resource     string
 	fingerprints []string
@@ -42,7 +45,7 @@ func (s *subject) addFinding(f *gatehouse.Finding) {
 		s.resource = f.Misconfiguration.Resource
 	}
 	s.ids[gatehouse.WaiverKind(f.Kind)] = ids
-	s.path, s.scanner = f.Location.Path, f.Scanner
+	s.path, s.also, s.scanner = f.Location.Path, f.Also, f.Scanner
 	s.fingerprints = []string{f.Fingerprint, f.ID}
 	s.narrow = true
 }
@@ -101,7 +104,10 @@ func covers(w *gatehouse.Waiver, s *subject) bool {
 		// waiver would turn the rule off.
 		return w.Kind != gatehouse.WaiverPolicy || !s.narrow
 	}
-	return applies(sc.Paths, func(g string) bool { return s.path != "" && doublestar.MatchUnvalidated(g, s.path) }) &&
+	covered := func(path string) bool {
+		return applies(sc.Paths, func(g string) bool { return path != "" && doublestar.MatchUnvalidated(g, path) })
+	}
+	return covered(s.path) && !slices.ContainsFunc(s.also, func(l gatehouse.Location) bool { return !covered(l.Path) }) &&
 		applies(sc.Purls, func(p string) bool { return samePurl(p, s.purl) }) &&
 		applies(sc.Resources, func(r string) bool { return s.resource != "" && matchWildcard(r, s.resource) }) &&
 		applies(sc.Fingerprints, func(f string) bool { return slices.Contains(s.fingerprints, f) }) &&

@@ -140,6 +140,15 @@ func group(all []issue, key func(*issue) string, build func([]issue) entry) []en
 				seen[is.location] = true
 				e.places = append(e.places, is.location)
 			}
+			if is.finding == nil {
+				continue
+			}
+			for _, l := range is.finding.Also {
+				if !seen[l] {
+					seen[l] = true
+					e.places = append(e.places, l)
+				}
+			}
 		}
 		slices.SortFunc(e.places, func(a, b gatehouse.Location) int {
 			return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -162,6 +171,12 @@ func secretEntry(all []issue) entry {
 		s, h := is.finding.Secret, is.finding.History
 		if s != nil && s.Within != "" {
 			e.notes = appendNew(e.notes, "in "+s.Within)
+		}
+		if s != nil && s.Confidence == gatehouse.ConfidenceLow {
+			e.notes = appendNew(e.notes, "low confidence: "+s.Why)
+		}
+		if s != nil && s.Suppressed != nil {
+			e.notes = appendNew(e.notes, fmt.Sprintf("suppressed by %s at %s", s.Suppressed.By, s.Suppressed.Location))
 		}
 		if h != nil {
 			e.notes = appendNew(e.notes, h.String())

@@ -76,6 +76,7 @@ type (
 		Level               string             `json:"level"`
 		Message             sarifMessage       `json:"message"`
 		Locations           []sarifLocation    `json:"locations"`
+		RelatedLocations    []sarifLocation    `json:"relatedLocations,omitempty"`
 		PartialFingerprints map[string]string  `json:"partialFingerprints"`
 		Suppressions        []sarifSuppression `json:"suppressions,omitempty"`
 		Properties          map[string]any     `json:"properties,omitempty"`
@@ -108,6 +109,9 @@ const (
 	sarifBase      = "%SRCROOT%"
 	informationURI = "https://github.com/gatehouse-sec/gatehouse"
 	fingerprintKey = "gatehouse/v1"
+	// maxRelated bounds the other places of a secret: GitHub shows 1,000
+	// locations of a result at most, and few people read ten.
+	maxRelated = 100
 )
 
 func renderSARIF(w *bufio.Writer, in Input) error {
@@ -176,6 +180,15 @@ func (b *sarifBuilder) issues(all []issue, level func(*issue) string) {
 		}
 		if is.waiver != "" {
 			r.Suppressions = []sarifSuppression{b.suppression(is.waiver)}
+		}
+		if f := is.finding; f != nil {
+			for _, l := range f.Also[:min(len(f.Also), maxRelated)] {
+				r.RelatedLocations = append(r.RelatedLocations, b.location(l))
+			}
+			if f.Secret != nil && f.Secret.Suppressed != nil {
+				r.Suppressions = append(r.Suppressions, sarifSuppression{Kind: "inSource", Status: "accepted",
+					Justification: fmt.Sprintf("Suppressed by %s at %s", f.Secret.Suppressed.By, f.Secret.Suppressed.Location)})
+			}
 		}
 		if p := is.policies(); len(p) > 0 {
 			r.Properties = map[string]any{"policies": p}

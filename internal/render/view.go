@@ -138,9 +138,29 @@ func newView(in Input) *view {
 func findingIssue(f *gatehouse.Finding) issue {
 	return issue{
 		finding: f, id: firstOf(f.ID, f.Fingerprint), rule: f.Rule, severity: f.Severity,
-		title: firstOf(f.Title, f.Rule), message: firstOf(f.Message, f.Title, f.Rule),
+		title: firstOf(f.Title, f.Rule), message: firstOf(f.Message, f.Title, f.Rule) + also(f.Also),
 		fix: f.Fix, location: f.Location,
 	}
+}
+
+// also says where else a secret stands.
+func also(places []gatehouse.Location) string {
+	if len(places) == 0 {
+		return ""
+	}
+	const max = 3
+	names := make([]string, 0, max)
+	for _, l := range places[:min(max, len(places))] {
+		names = append(names, l.String())
+	}
+	s := fmt.Sprintf("; and in %d more places: %s", len(places), strings.Join(names, ", "))
+	if len(places) == 1 {
+		s = "; and in " + names[0]
+	}
+	if len(places) > max {
+		s += ", …"
+	}
+	return s
 }
 
 func policyIssue(v *gatehouse.Violation) issue {

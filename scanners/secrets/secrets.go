@@ -234,6 +234,7 @@ func (r *reporter) report(ctx context.Context, v *views.View, matches []match.Ma
 		if end := v.Place(max(m.Secret.End-1, m.Secret.Start)); end.Line > at.Line {
 			location.EndLine = end.Line
 		}
+		confidence, why := rule.Judge(&rules.Text{Path: v.Path, All: v.Text, Whole: m.Whole, Secret: m.Secret})
 		shown := redact(rule, whole, secret)
 		message := fmt.Sprintf("This looks like a credential (%s): %s", rule.Title, shown)
 		if at.Within != "" {
@@ -248,7 +249,7 @@ func (r *reporter) report(ctx context.Context, v *views.View, matches []match.Ma
 			Location:    location,
 			Fix:         fix,
 			Fingerprint: fingerprint,
-			Secret:      &gatehouse.Secret{Redacted: shown, Category: rule.Category, Within: at.Within},
+			Secret:      &gatehouse.Secret{Redacted: shown, Category: rule.Category, Within: at.Within, Confidence: confidence, Why: why},
 		})
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 
 // hashes are names that stand right before the hash of public data: of
 // packages, files, commits.
-var hashes = regexp.MustCompile(`(?i)(?:\bh1[:=]|\bsha-?(?:1|224|256|384|512)(?:sum)?["']?\s*[-:=(]|\bmd5(?:sum)?["']?\s*[-:=(]|\b(?:integrity|checksum|digest|etag|commit|revision|thumbprint|fingerprint)["']?\s*[:=])[\s"']*(?:sha\d+-)?$`)
+var hashes = regexp.MustCompile(`(?i)(?:\bh1[:=]|\bsha-?(?:1|224|256|384|512)(?:sum)?["']?\s*[-:=(]|\bmd5(?:sum)?["']?\s*[-:=(]|(?:integrity|checksum|digest|etag|commit|revision|thumbprint|fingerprint)["']?\s*[:=]+)[\s"']*(?:sha\d+-)?$`)
 
 // public are names of what everybody may know, besides those that the rules of
 // gitleaks list: the name before the value decides.
@@ -18,6 +18,12 @@ var public = regexp.MustCompile(`(?i)(?:pub(?:lic)?_?-?key|\bpk|public)\w*["']?\
 
 // saysNo are names of values that are meant not to work.
 var saysNo = regexp.MustCompile(`(?i)invalid|fake|dummy|mock|bogus|placeholder|example|non_?match|mismatch|wrong|not_?real`)
+
+// number is a number, a version, a date, or an id of something public.
+var number = regexp.MustCompile(`^(?:[-+]?[\d.]+(?:[eE][-+]?\d+)?|(?i:cve|ghsa|rfc|iso)-[\w-]+)$`)
+
+// keyID names the id of a key.
+var keyID = regexp.MustCompile(`(?i)(?:key|token|credential)s?[ _.-]?id(?:entifier)?["']?\s*[:=]+\s*["']?$`)
 
 // list is what stands between two items of a list on different lines.
 var list = regexp.MustCompile(`,[ \t]*\r?\n`)
@@ -39,6 +45,10 @@ func unlikely(t *Text) string {
 		return "the name of a hash stands before it"
 	case public.Match(before):
 		return "it is the public half of a key"
+	case number.Match(t.secret()):
+		return "it is a number or the id of a publication"
+	case keyID.Match(before):
+		return "it is the id of a key, not the key"
 	case identifier(t.secret()) && (words(t.secret()) || isCode(t.Path) && !quoted(t)):
 		return "it is a name in a program"
 	}
@@ -89,12 +99,15 @@ func quoted(t *Text) bool {
 // identifier reports whether b may name something in a program.
 func identifier(b []byte) bool {
 	for i, c := range b {
-		if !alnum(c) && c != '_' && c != '.' && c != '-' || i == 0 && '0' <= c && c <= '9' {
+		if !alnum(c) && c != '_' && c != '.' && c != '-' && c != '/' || i == 0 && '0' <= c && c <= '9' {
 			return false
 		}
 	}
 	return len(b) > 0
 }
+
+// constant is a name in capitals.
+var constant = regexp.MustCompile(`^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$`)
 
 // words reports whether most of b is words in camel case or snake case, which
 // random text is not.
@@ -122,7 +135,7 @@ func words(b []byte) bool {
 		}
 	}
 	end()
-	return in*10 >= len(b)*7
+	return in*100 >= len(b)*65 || constant.Match(b)
 }
 
 // inBase64 reports whether the secret is a piece of a longer text in base64:
