@@ -31,14 +31,24 @@ func (s *scan) call(ctx context.Context, k int, key [32]byte, path string, f fun
 	}
 	out := &callOutcome{result: pass.finish(), err: err}
 	s.mask(out)
-	// A crash or a time-out may go well the next time; other errors are as
-	// lasting as the content. Documents may hold secrets.
-	if (err == nil || err.Code != GapPanic && err.Code != GapTimeout) && len(out.result.Documents) == 0 {
+	// Documents may hold secrets. What ends with the scan says nothing about
+	// the content.
+	if (err == nil || err.lasting()) && ctx.Err() == nil && len(out.result.Documents) == 0 {
 		kept := out.result
 		kept.Err = err
 		s.store(key, kept)
 	}
 	return out
+}
+
+// lasting reports whether an error is about the content alone: a crash, a
+// time-out or a database that could not be read may go well the next time.
+func (u *Unscannable) lasting() bool {
+	switch u.Code {
+	case GapParse, GapTooLarge, GapTooMany, GapUnresolved:
+		return true
+	}
+	return false
 }
 
 // mask masks secrets in what a scanner says about what it could not look at:

@@ -685,9 +685,13 @@ func TestCancel(t *testing.T) {
 	for i := range 100 {
 		files[fmt.Sprintf("%d.txt", i)] = "x"
 	}
-	_, err := gatehouse.Scan(ctx, open(t, tree(t, files)), []*gatehouse.Scanner{s}, gatehouse.ScanOptions{})
+	cache := &mapCache{m: map[[32]byte][]byte{}}
+	_, err := gatehouse.Scan(ctx, open(t, tree(t, files)), []*gatehouse.Scanner{s}, gatehouse.ScanOptions{Cache: cache})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
+	}
+	if len(cache.m) > 0 {
+		t.Errorf("a cancelled scan left %d results: %q", len(cache.m), cache.m)
 	}
 }
 
