@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"github.com/gatehouse-sec/gatehouse/internal/nearest"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -116,6 +117,12 @@ type bundle struct {
 	pkgs    map[string]*pkg
 }
 
+// A file called like a test, but with rules like a policy, would be passed over.
+var (
+	policyInTest = regexp.MustCompile(`(?m)^\s*(?:deny|violation|warn)\w*\s+contains\b`)
+	testInTest   = regexp.MustCompile(`(?m)^\s*(?:todo_)?test_\w+`)
+)
+
 func readAllSources(opts Options) (*bundle, error) {
 	b := &bundle{data: newDataTree(), embedded: map[string]bool{}, modules: map[string]*ast.Module{}, pkgs: map[string]*pkg{}}
 	var errs []error
@@ -140,6 +147,11 @@ func readAllSources(opts Options) (*bundle, error) {
 			errs = append(errs, fmt.Errorf("policy source %q has tests and no policy", src.Name))
 		case len(files.rego) == 0:
 			errs = append(errs, fmt.Errorf("policy source %q has no .rego file, so it would check nothing", src.Name))
+		}
+		for _, f := range files.tests {
+			if policyInTest.Match(f.data) && !testInTest.Match(f.data) {
+				errs = append(errs, fmt.Errorf("%s: the name ends in _test.rego, so it is left out as a test, but it has a policy rule and no test; call it differently", f.display))
+			}
 		}
 		b.rego = append(b.rego, files.rego...)
 		b.tests = append(b.tests, files.tests...)

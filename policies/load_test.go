@@ -44,6 +44,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"nothing", Options{}, []string{"there are none"}},
 		{"source without policy", Options{Policies: []Source{files("policy", "README.md", "x")}}, []string{`"policy" has no .rego file`}},
 		{"source with tests only", Options{Policies: []Source{files("policy", "a_test.rego", denyAll)}}, []string{`"policy" has tests and no policy`}},
+		{"a policy that is called like a test", Options{Policies: []Source{files("policy", "a.rego", denyAll, "unit_test.rego", denyAll)}}, []string{"policy/unit_test.rego: the name ends in _test.rego", "call it differently"}},
 		{"empty source beside baseline", Options{Baseline: true, Policies: []Source{files("policy")}}, []string{`"policy" has no .rego file`}},
 		{"data source without data", Options{Baseline: true, Data: []Source{files("data", "a.txt", "")}}, []string{`"data" has no .json`}},
 		{"empty file", one(""), []string{"policy/a.rego", "empty"}},
