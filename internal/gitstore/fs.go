@@ -2,10 +2,12 @@ package gitstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,50 +90,63 @@ func (b *blobFile) ModTime() time.Time         { return time.Time{} }
 func (b *blobFile) IsDir() bool                { return false }
 func (b *blobFile) Sys() any                   { return nil }
 
-// Attribute completes the history of findings, and keeps of those that are the
-// same problem at the same path only the first: the others are versions of it.
+// Attribute completes the history of findings. Those that are about the same
+// secret become one, that of the first commit: its other versions are counted,
+// and its other places are in Also.
 func (h *History) Attribute(findings []gatehouse.Finding) []gatehouse.Finding {
-	type place struct{ fingerprint, path, within string }
-	type version struct {
-		out   int
-		order int32
+	type key struct {
+		rule, fingerprint, path string
+		suppressed              bool
 	}
-	first := map[place]version{}
-	var out []gatehouse.Finding
+	first := map[key]int{} // in out
+	orders := []int32{}    // of out
+	out := []gatehouse.Finding{}
 	for _, f := range findings {
-		if f.History == nil {
-			out = append(out, f)
-			continue
+		id, order := ID{}, int32(0)
+		if f.History != nil {
+			id, _ = ParseID(f.History.Blob)
 		}
-		id, err := ParseID(f.History.Blob)
-		i, ok := h.byID[id]
-		if err != nil || !ok {
-			out = append(out, f)
-			continue
+		if i, ok := h.byID[id]; ok {
+			history := h.describe(&h.Blobs[i])
+			f.History, order = &history, h.Blobs[i].order
 		}
-		b := &h.Blobs[i]
-		history := h.describe(b)
-		f.History = &history
-		key := place{f.Fingerprint, f.Location.Path, ""}
+		k := key{f.Rule, f.Fingerprint, f.Location.Path, false}
 		if f.Secret != nil {
-			key.within, _, _ = strings.Cut(f.Secret.Within, ":")
+			k.path, k.suppressed = "", f.Secret.Suppressed != nil
 		}
-		v, ok := first[key]
-		switch {
-		case !ok:
-			first[key] = version{len(out), b.order}
-			out = append(out, f)
+		i, ok := first[k]
+		if !ok || f.History == nil {
+			first[k] = len(out)
+			out, orders = append(out, f), append(orders, order)
 			continue
-		case b.order < v.order:
-			history.Versions, history.AtHead = out[v.out].History.Versions, history.AtHead || out[v.out].History.AtHead
-			out[v.out] = f
-			first[key] = version{v.out, b.order}
-		default:
-			out[v.out].History.AtHead = out[v.out].History.AtHead || history.AtHead
 		}
-		out[v.out].History.Versions++
+		old := &out[i]
+		f.History.Versions = old.History.Versions + 1
+		f.History.AtHead = f.History.AtHead || old.History.AtHead
+		places := append(old.Also, old.Location, f.Location)
+		if order < orders[i] {
+			f.ID = old.ID
+			*old, orders[i] = f, order
+		} else {
+			old.History.Versions, old.History.AtHead = f.History.Versions, f.History.AtHead
+		}
+		old.Also = others(places, old.Location.Path)
 	}
+	slices.SortStableFunc(out, func(a, b gatehouse.Finding) int {
+		return cmp.Or(cmp.Compare(a.Location.Path, b.Location.Path), cmp.Compare(a.Location.Line, b.Location.Line), cmp.Compare(a.Location.Column, b.Location.Column))
+	})
 	return out
+}
+
+// others keeps the first place in each path but one, sorted.
+func others(places []gatehouse.Location, but string) (kept []gatehouse.Location) {
+	for _, l := range places {
+		if l.Path != but && !slices.ContainsFunc(kept, func(k gatehouse.Location) bool { return k.Path == l.Path }) {
+			kept = append(kept, l)
+		}
+	}
+	slices.SortFunc(kept, func(a, b gatehouse.Location) int { return cmp.Compare(a.Path, b.Path) })
+	return kept
 }
 
 func (h *History) describe(b *Blob) gatehouse.History {

@@ -335,7 +335,7 @@ func scan(t testing.TB, h *History) *gatehouse.Report {
 		Want:  func(gatehouse.FileInfo) gatehouse.Want { return gatehouse.Want{Scan: true} },
 		ScanFile: func(_ context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
 			if strings.Contains(string(f.Data), "key") {
-				p.Report(gatehouse.Finding{Rule: "key", Kind: gatehouse.KindSecret, Fingerprint: "f", Secret: &gatehouse.Secret{}})
+				p.Report(gatehouse.Finding{Rule: "key", Kind: gatehouse.KindSecret, Fingerprint: "f " + f.Path, Secret: &gatehouse.Secret{}})
 			}
 			return nil
 		}}
@@ -659,4 +659,22 @@ func FuzzParse(f *testing.F) {
 		}
 		inflateLoose(strings.NewReader(string(data)))
 	})
+}
+
+// One secret in two files is one finding.
+func TestAttributeMerges(t *testing.T) {
+	r := newRepo(t)
+	one := r.loose("blob", "key one")
+	first := r.commit(r.loose("tree", entry("100644", "z", one)), 1)
+	r.commit(r.loose("tree", entry("100644", "a", r.loose("blob", "key two"))), 2, first)
+	h := r.history(Range{})
+	finding := func(path, text string, suppressed *gatehouse.Suppression) gatehouse.Finding {
+		return gatehouse.Finding{ID: path, Rule: "r", Fingerprint: "same", Location: gatehouse.Location{Path: path, Line: 1},
+			Secret: &gatehouse.Secret{Suppressed: suppressed}, History: &gatehouse.History{Blob: hashOf("blob", text).String()}}
+	}
+	got := h.Attribute([]gatehouse.Finding{finding("a", "key two", nil), finding("z", "key one", nil), finding("z", "key one", &gatehouse.Suppression{})})
+	if len(got) != 2 || got[0].Location.Path != "z" || got[0].History.Commit != first.String() || !got[0].History.AtHead ||
+		got[0].History.Versions != 2 || len(got[0].Also) != 1 || got[0].Also[0].Path != "a" || got[0].ID != "a" {
+		t.Errorf("%+v", got)
+	}
 }

@@ -152,8 +152,9 @@ const (
 	MaxDeltaWork = 1 << 30
 
 	// DeltaCacheBytes bounds the objects that are kept because others are
-	// deltas of them. git has 96 MiB (core.deltaBaseCacheLimit).
-	DeltaCacheBytes = 64 << 20
+	// deltas of them. git has 96 MiB (core.deltaBaseCacheLimit); contents are
+	// read in the order of their paths, so less is enough.
+	DeltaCacheBytes = 32 << 20
 
 	// MaxAlternateDepth bounds repositories that borrow from others that
 	// borrow; git has the same (odb, alternates "nesting too deep").

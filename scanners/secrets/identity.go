@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"sync"
 
 	"github.com/gatehouse-sec/gatehouse"
 )
@@ -24,14 +25,15 @@ const (
 
 // identity makes the fingerprints of secrets.
 type identity struct {
-	key []byte // empty: slow hash
+	key   []byte // empty: slow hash
+	known *known
 }
 
 func newIdentity(key []byte) (identity, error) {
 	if n := len(key); n > 0 && n < minKeyBytes {
 		return identity{}, fmt.Errorf("key for secret fingerprints has %d bytes: want at least %d, or none", n, minKeyBytes)
 	}
-	return identity{key: bytes.Clone(key)}, nil
+	return identity{key: bytes.Clone(key), known: &known{byHash: map[[sha256.Size]byte]string{}}}, nil
 }
 
 // digest identifies the key without revealing it.
@@ -54,6 +56,10 @@ func (id identity) fingerprint(rule string, secret []byte) (string, error) {
 		secret = bytes.ReplaceAll(bytes.ReplaceAll(secret, []byte(`\r`), nil), []byte(`\n`), nil)
 	}
 	secret = bytes.Join(bytes.Fields(secret), nil)
+	hash := sha256.Sum256([]byte(rule + "\x00" + string(secret)))
+	if f, ok := id.known.get(hash); ok {
+		return f, nil
+	}
 	var sum []byte
 	if len(id.key) > 0 {
 		mac := hmac.New(sha256.New, id.key)
@@ -66,5 +72,30 @@ func (id identity) fingerprint(rule string, secret []byte) (string, error) {
 			return "", fmt.Errorf("fingerprint of a secret: %w", err)
 		}
 	}
-	return gatehouse.Fingerprint(gatehouse.KindSecret, rule, hex.EncodeToString(sum)), nil
+	f := gatehouse.Fingerprint(gatehouse.KindSecret, rule, hex.EncodeToString(sum))
+	id.known.put(hash, f)
+	return f, nil
+}
+
+// known keeps fingerprints, because they are slow to make and the same secret is
+// in many files or in many versions of one.
+type known struct {
+	mu     sync.Mutex
+	byHash map[[sha256.Size]byte]string
+}
+
+func (k *known) get(hash [sha256.Size]byte) (string, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f, ok := k.byHash[hash]
+	return f, ok
+}
+
+func (k *known) put(hash [sha256.Size]byte, fingerprint string) {
+	const max = 10_000
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.byHash) < max {
+		k.byHash[hash] = fingerprint
+	}
 }
