@@ -26,14 +26,14 @@ const (
 // identity makes the fingerprints of secrets.
 type identity struct {
 	key   []byte // empty: slow hash
-	known *known
+	memo  *memo
 }
 
 func newIdentity(key []byte) (identity, error) {
 	if n := len(key); n > 0 && n < minKeyBytes {
 		return identity{}, fmt.Errorf("key for secret fingerprints has %d bytes: want at least %d, or none", n, minKeyBytes)
 	}
-	return identity{key: bytes.Clone(key), known: &known{byHash: map[[sha256.Size]byte]string{}}}, nil
+	return identity{key: bytes.Clone(key), memo: &memo{byHash: map[[sha256.Size]byte]string{}}}, nil
 }
 
 // digest identifies the key without revealing it.
@@ -57,7 +57,7 @@ func (id identity) fingerprint(rule string, secret []byte) (string, error) {
 	}
 	secret = bytes.Join(bytes.Fields(secret), nil)
 	hash := sha256.Sum256([]byte(rule + "\x00" + string(secret)))
-	if f, ok := id.known.get(hash); ok {
+	if f, ok := id.memo.get(hash); ok {
 		return f, nil
 	}
 	var sum []byte
@@ -73,29 +73,29 @@ func (id identity) fingerprint(rule string, secret []byte) (string, error) {
 		}
 	}
 	f := gatehouse.Fingerprint(gatehouse.KindSecret, rule, hex.EncodeToString(sum))
-	id.known.put(hash, f)
+	id.memo.put(hash, f)
 	return f, nil
 }
 
-// known keeps fingerprints, because they are slow to make and the same secret is
+// memo keeps fingerprints, because they are slow to make and the same secret is
 // in many files or in many versions of one.
-type known struct {
+type memo struct {
 	mu     sync.Mutex
 	byHash map[[sha256.Size]byte]string
 }
 
-func (k *known) get(hash [sha256.Size]byte) (string, bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	f, ok := k.byHash[hash]
+func (m *memo) get(hash [sha256.Size]byte) (string, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f, ok := m.byHash[hash]
 	return f, ok
 }
 
-func (k *known) put(hash [sha256.Size]byte, fingerprint string) {
+func (m *memo) put(hash [sha256.Size]byte, fingerprint string) {
 	const max = 10_000
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if len(k.byHash) < max {
-		k.byHash[hash] = fingerprint
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.byHash) < max {
+		m.byHash[hash] = fingerprint
 	}
 }
