@@ -257,6 +257,8 @@ func TestDecideHostile(t *testing.T) {
 		{"huge range", "count(numbers.range(1, 100000000000)) > 0", 0, 64 << 20, "limit of 64 MiB"},
 		{"huge network", "count(net.cidr_expand(\"fe80::/16\")) > 0", 0, 64 << 20, "limit of 64 MiB"},
 		{"huge text", text, 0, 64 << 20, "limit of 64 MiB"},
+		{"one huge call", "s := concat(\"\", [\"aaaaaaaaaaaaaaaa\" | some _ in numbers.range(1, 100000)])\n\tt := concat(\"\", [s | some _ in numbers.range(1, 10000)])\n\tcount(t) > 0", 0, 0, "more than the limit of 64 MiB"},
+		{"one huge message", "s := concat(\"\", [\"aaaaaaaaaaaaaaaa\" | some _ in numbers.range(1, 1000000)])\n\tt := sprintf(\"%s%s%s%s%s%s\", [s, s, s, s, s, s])\n\tcount(t) > 0", 0, 0, "more than the limit of 64 MiB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -77,6 +77,7 @@ func Load(ctx context.Context, opts Options) (*Set, error) {
 	if opts.HeapBytes == 0 {
 		opts.HeapBytes = limits.PolicyHeapBytes
 	}
+	boundBuiltins()
 	settings, err := mergeSettings(opts.Settings)
 	if err != nil {
 		return nil, fmt.Errorf("load policies: %w", err)

@@ -85,6 +85,7 @@ func (r *TestResult) OK() bool { return r.Failed == 0 && r.Errored == 0 && r.Pas
 // Test runs the tests in the *_test.rego files of the sources, with the same
 // restrictions as policies have. That there is no test to run is an error.
 func Test(ctx context.Context, sources []Source, opts TestOptions) (TestResult, error) {
+	boundBuiltins()
 	fail := func(err error) (TestResult, error) { return TestResult{}, fmt.Errorf("test policies: %w", err) }
 	settings, err := mergeSettings(opts.Settings)
 	if err != nil {

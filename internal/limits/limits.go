@@ -88,6 +88,10 @@ const (
 	// largest input measured is 30 MiB.
 	PolicyHeapBytes = 1 << 30
 
+	// PolicyResultBytes bounds the result of one built-in function of a policy:
+	// a sixteenth of the memory that all of them may use.
+	PolicyResultBytes = PolicyHeapBytes / 16
+
 	// MaxPolicyBytes is the largest Rego or data file that is loaded.
 	MaxPolicyBytes = 16 << 20
 
