@@ -30,6 +30,8 @@ type Options struct {
 	DatabaseDir string
 	// FingerprintKey is the key of fingerprints of secrets; may be empty.
 	FingerprintKey []byte
+	// Secrets configures the scanner of secrets, but for its key.
+	Secrets secrets.Options
 	// Now is the evaluation time.
 	Now time.Time
 }
@@ -63,7 +65,8 @@ type entry struct {
 func all() []entry {
 	return []entry{
 		{secrets.Name, func(o Options, _ *Set) (*gatehouse.Scanner, error) {
-			return secrets.New(secrets.Options{Key: o.FingerprintKey})
+			o.Secrets.Key = o.FingerprintKey
+			return secrets.New(o.Secrets)
 		}},
 		{sca.Name, newSCA},
 		{iac.Name, func(o Options, _ *Set) (*gatehouse.Scanner, error) { return iac.New(iac.Options{Now: o.Now}) }},

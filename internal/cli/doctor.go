@@ -133,7 +133,12 @@ func (d *doctor) database(dir string, now time.Time) {
 // scanners runs each scanner over nothing, so that only its known-bad samples
 // speak.
 func (d *doctor) scanners(ctx context.Context, cfg *config.Config, dbDir string, now time.Time) {
-	set, err := scanners.New(scanners.Options{Names: cfg.Scanners, DatabaseDir: dbDir, FingerprintKey: []byte(cfg.FingerprintKey), Now: now})
+	forSecrets, err := secretOptions(cfg)
+	if err != nil {
+		d.wrong("scanners", err)
+		return
+	}
+	set, err := scanners.New(scanners.Options{Names: cfg.Scanners, DatabaseDir: dbDir, FingerprintKey: []byte(cfg.FingerprintKey), Secrets: forSecrets, Now: now})
 	if err != nil {
 		d.wrong("scanners", err)
 		return

@@ -241,8 +241,12 @@ func (a *app) scan(ctx context.Context, cfg *config.Config, f *scanFlags, path s
 
 // scanTarget opens the scanners and the cache, and scans.
 func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, target *gatehouse.Target, documents bool, now time.Time) (*gatehouse.Report, error) {
+	forSecrets, err := secretOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
 	set, err := scanners.New(scanners.Options{Names: cfg.Scanners, Documents: documents, DatabaseDir: f.databaseDir(cfg),
-		FingerprintKey: []byte(cfg.FingerprintKey), Now: now})
+		FingerprintKey: []byte(cfg.FingerprintKey), Secrets: forSecrets, Now: now})
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,7 @@ type Config struct {
 	// Exclude leaves files and directories out. Each becomes a recorded skip.
 	Exclude  []Exclude `yaml:"exclude" json:"exclude,omitempty" jsonschema:"description=Files and directories that are not looked at. Each is recorded as skipped."`
 	Database Database  `yaml:"database" json:"database,omitzero" jsonschema:"description=The vulnerability database."`
+	Secrets  Secrets   `yaml:"secrets" json:"secrets,omitzero" jsonschema:"description=How secrets are looked for."`
 	Policy   Policy    `yaml:"policy" json:"policy,omitzero" jsonschema:"description=What judges the findings."`
 	// Waivers is the waiver file; empty means gatehouse.waivers.yaml beside
 	// this file, if it is there.
@@ -98,6 +99,14 @@ func (e *Exclude) UnmarshalYAML(n *yaml.Node) error {
 // Database says where the vulnerability database is.
 type Database struct {
 	Dir string `yaml:"dir" json:"dir,omitempty" jsonschema:"description=Directory of the database. Default: the user's cache directory."`
+}
+
+// Secrets says how secrets are looked for.
+type Secrets struct {
+	Rules    []string `yaml:"rules" json:"rules,omitempty" jsonschema:"description=Files of rules in the TOML format of gitleaks. They come on top of the built-in rules."`
+	Baseline []string `yaml:"baseline" json:"baseline,omitempty" jsonschema:"description=Lists of known secrets\\, which are reported as suppressed: JSON reports of gatehouse or gitleaks\\, .gitleaksignore files\\, lines of SHA-256 sums."`
+	// VendoredSuppressions is about comments such as gitleaks:allow.
+	VendoredSuppressions bool `yaml:"vendored_suppressions" json:"vendored_suppressions,omitempty" jsonschema:"description=Whether comments such as gitleaks:allow count in vendored trees (vendor\\, node_modules\\, third_party) too. Default: false."`
 }
 
 // Policy says what judges.
@@ -313,6 +322,8 @@ var variables = []Variable{
 	{"GATEHOUSE_CONFIG", "configuration file", "", nil}, // read by the command line
 	{"GATEHOUSE_SCANNERS", "scanners to run, separated by commas", "scanners", list(func(c *Config) *[]string { return &c.Scanners })},
 	{"GATEHOUSE_DATABASE_DIR", "directory of the vulnerability database", "database.dir", text(func(c *Config) *string { return &c.Database.Dir })},
+	{"GATEHOUSE_SECRETS_RULES", "files of rules for secrets, separated by commas", "secrets.rules", list(func(c *Config) *[]string { return &c.Secrets.Rules })},
+	{"GATEHOUSE_SECRETS_BASELINE", "lists of known secrets, separated by commas", "secrets.baseline", list(func(c *Config) *[]string { return &c.Secrets.Baseline })},
 	{"GATEHOUSE_POLICY_BASELINE", "whether the baseline pack judges", "", boolean(func(c *Config, b bool) { c.Policy.Baseline = &b })},
 	{"GATEHOUSE_POLICY_PATHS", "policies, separated by commas", "policy.paths", list(func(c *Config) *[]string { return &c.Policy.Paths })},
 	{"GATEHOUSE_POLICY_DATA", "data files for policies, separated by commas", "policy.data", list(func(c *Config) *[]string { return &c.Policy.Data })},

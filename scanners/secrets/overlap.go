@@ -8,11 +8,17 @@ import (
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/rules"
 )
 
+// settled is a match with the ids of all rules that match there, its own first.
+type settled struct {
+	match.Match
+	ids []string
+}
+
 // settle sorts matches by place and keeps, where the secret of one lies within
 // that of another, only the more specific of the two: the one whose rule fixes
 // more of the secret, then the one with the higher severity, then the longer
 // one, then the one whose rule comes first.
-func settle(all []rules.Rule, matches []match.Match) []match.Match {
+func settle(all []rules.Rule, matches []match.Match) []settled {
 	preferred := func(a, b match.Match) int {
 		ra, rb := &all[a.Rule], &all[b.Rule]
 		return cmp.Or(
@@ -32,7 +38,7 @@ func settle(all []rules.Rule, matches []match.Match) []match.Match {
 	})
 	// Matches that overlap form a cluster; within it the most preferred wins
 	// over all that contain it or lie within it, then the next, and so on.
-	var kept []match.Match
+	var kept []settled
 	for len(matches) > 0 {
 		n, end := 1, matches[0].Secret.End
 		for n < len(matches) && matches[n].Secret.Start < end {
@@ -44,11 +50,14 @@ func settle(all []rules.Rule, matches []match.Match) []match.Match {
 		slices.SortStableFunc(cluster, preferred)
 		first := len(kept)
 		for _, m := range cluster {
-			if !slices.ContainsFunc(kept[first:], func(k match.Match) bool { return nested(k.Secret, m.Secret) }) {
-				kept = append(kept, m)
+			i := slices.IndexFunc(kept[first:], func(k settled) bool { return nested(k.Secret, m.Secret) })
+			if i < 0 {
+				kept = append(kept, settled{Match: m})
+				i = len(kept) - 1 - first
 			}
+			kept[first+i].ids = append(kept[first+i].ids, all[m.Rule].ID)
 		}
-		slices.SortFunc(kept[first:], func(a, b match.Match) int {
+		slices.SortFunc(kept[first:], func(a, b settled) int {
 			return cmp.Or(cmp.Compare(a.Secret.Start, b.Secret.Start), cmp.Compare(a.Rule, b.Rule))
 		})
 	}

@@ -18,10 +18,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/known"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/match"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/rules"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/views"
@@ -44,6 +46,25 @@ type Options struct {
 	// knows. A guess then costs about a millisecond, which protects a random
 	// token but not a weak password.
 	Key []byte
+	// Rules are files of rules in the TOML format of gitleaks. They come on
+	// top of the built-in ones; see package internal/rules.
+	Rules []File
+	// Read returns the file that extend.path of a file of rules names; nil if
+	// there is none.
+	Read func(path string) ([]byte, error)
+	// Known are lists of known secrets, which are reported as suppressed; see
+	// package internal/known for the formats.
+	Known []File
+	// VendoredSuppressions makes comments such as gitleaks:allow count in
+	// vendored trees too.
+	VendoredSuppressions bool
+}
+
+// File is a file of the configuration.
+type File struct {
+	// Name is for messages.
+	Name string
+	Data []byte
 }
 
 // New returns the scanner.
@@ -56,11 +77,31 @@ func New(o Options) (*gatehouse.Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &scanner{rules: all, identity: id}
+	for _, f := range o.Rules {
+		if all, err = rules.Add(all, f.Name, f.Data, o.Read); err != nil {
+			return nil, fmt.Errorf("rules for secrets: %w", err)
+		}
+	}
+	s := &scanner{rules: all, identity: id, known: &known.List{}, vendored: o.VendoredSuppressions, required: map[string]bool{}}
+	for _, f := range o.Known {
+		if err := s.known.Add(f.Name, f.Data); err != nil {
+			return nil, fmt.Errorf("known secrets: %w", err)
+		}
+	}
 	exprs := make([]match.Rule, len(all))
 	for i := range all {
 		exprs[i] = all[i].For()
-		s.pathOnly = s.pathOnly || all[i].Expr == nil
+		if all[i].Expr == nil {
+			s.byPath = append(s.byPath, i)
+		}
+		for _, q := range all[i].Required {
+			s.required[q.Rule] = true
+		}
+		s.composed = s.composed || all[i].Hidden || len(all[i].Required) > 0
+	}
+	canaries := usable(all)
+	if len(canaries) == 0 {
+		return nil, errors.New("rules for secrets: all rules that show that the scanner works are disabled; leave one of github-pat and private-key")
 	}
 	if s.matcher, err = match.New(exprs); err != nil {
 		return nil, err
@@ -71,32 +112,50 @@ func New(o Options) (*gatehouse.Scanner, error) {
 		Reads:         "all files but images, fonts, audio and video",
 		Version:       version,
 		RulesDigest:   rules.Digest(all),
-		OptionsDigest: id.digest(),
+		OptionsDigest: fmt.Sprintf("%s %s %t", id.digest(), s.known.Digest(), s.vendored),
 		Rules:         documented(all),
 		Want:          func(gatehouse.FileInfo) gatehouse.Want { return gatehouse.Want{Scan: true} },
 		ScanFile:      s.scanFile,
-		Canaries: []gatehouse.Canary{{
-			Name: "a GitHub token in a settings file",
-			Path: "settings.env",
-			Data: canary,
-			Rule: "github-pat",
-		}},
+		Canaries:      canaries,
 	}, nil
 }
 
 const fix = "Revoke the credential at its issuer, replace it, and load the new one from a secret store or the environment; deleting the line is not enough."
 
-// canary assembles a token, so that none stands in the program.
-func canary() []byte {
-	return []byte("TOKEN=" + strings.Join([]string{"gh", "p", "_"}, "") + strings.Repeat("c4nA", 9) + "\n")
+// usable returns a sample that a rule finds; the samples are assembled, so that
+// no token stands in the program.
+func usable(all []rules.Rule) []gatehouse.Canary {
+	for _, c := range []gatehouse.Canary{
+		{Name: "a GitHub token in a settings file", Path: "settings.env", Rule: "github-pat", Data: func() []byte {
+			return []byte("TOKEN=" + strings.Join([]string{"gh", "p", "_"}, "") + strings.Repeat("c4nA", 9) + "\n")
+		}},
+		{Name: "a private key", Path: "key.txt", Rule: "private-key", Data: func() []byte {
+			line := strings.Join([]string{"-----", " RSA PRIVATE KEY-----\n"}, "%s")
+			body := strings.Repeat("MIIc4nAryIs+no/KeyAtAll0", 5)
+			return fmt.Appendf(nil, line+"%s\n"+line, "BEGIN", body, "END")
+		}},
+	} {
+		// A rule of a user may be narrower than the built-in one.
+		if slices.ContainsFunc(all, func(r rules.Rule) bool { return r.ID == c.Rule && r.Source != rules.User }) {
+			return []gatehouse.Canary{c}
+		}
+	}
+	return nil
 }
 
 type scanner struct {
 	rules    []rules.Rule
 	matcher  *match.Matcher
 	identity identity
-	// pathOnly is set if some rule goes by the path alone.
-	pathOnly bool
+	// byPath are the rules that go by the path alone.
+	byPath []int
+	// required are ids of rules that others require, and composed is set if
+	// there are any.
+	required map[string]bool
+	composed bool
+	known    *known.List
+	// vendored is set if comments in vendored trees count.
+	vendored bool
 }
 
 // documented describes the rules, each id once.
@@ -117,6 +176,9 @@ func documented(all []rules.Rule) []gatehouse.Rule {
 
 func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
 	r := reporter{scanner: s, pass: p, fingerprints: map[string]string{}}
+	if err := r.reportPath(f); err != nil {
+		return fmt.Errorf("look for secrets: %w", err)
+	}
 	skip, err := views.Walk(ctx, f.Path, f.Data, func(v *views.View) error { return s.look(ctx, v, &r) }, p.Gap)
 	if err != nil && !errors.Is(err, errTooMany) {
 		return fmt.Errorf("look for secrets: %w", err)
@@ -139,7 +201,7 @@ func (s *scanner) look(ctx context.Context, v *views.View, r *reporter) error {
 	if err != nil {
 		return err
 	}
-	if err := r.report(ctx, v, settle(s.rules, matches)); err != nil {
+	if err := r.report(ctx, v, settle(s.rules, s.complete(v, matches))); err != nil {
 		return err
 	}
 	if !all {
@@ -207,7 +269,7 @@ type place struct {
 }
 
 // report adds the matches in a view, which are sorted by place.
-func (r *reporter) report(ctx context.Context, v *views.View, matches []match.Match) error {
+func (r *reporter) report(ctx context.Context, v *views.View, matches []settled) error {
 	for _, m := range matches {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -234,7 +296,13 @@ func (r *reporter) report(ctx context.Context, v *views.View, matches []match.Ma
 		if end := v.Place(max(m.Secret.End-1, m.Secret.Start)); end.Line > at.Line {
 			location.EndLine = end.Line
 		}
-		confidence, why := rule.Judge(&rules.Text{Path: v.Path, All: v.Text, Whole: m.Whole, Secret: m.Secret})
+		text := &rules.Text{Path: v.Path, All: v.Text, Whole: m.Whole, Secret: m.Secret}
+		confidence, why := rule.Judge(text)
+		suppressed, note := r.scanner.suppressed(text, &known.Secret{Text: secret, Fingerprint: fingerprint, Path: v.Path,
+			Line: v.Place(m.Whole.Start).Line, Rules: m.ids}, location)
+		if note != "" {
+			why += "; " + note
+		}
 		shown := redact(rule, whole, secret)
 		message := fmt.Sprintf("This looks like a credential (%s): %s", rule.Title, shown)
 		if at.Within != "" {
@@ -249,7 +317,39 @@ func (r *reporter) report(ctx context.Context, v *views.View, matches []match.Ma
 			Location:    location,
 			Fix:         fix,
 			Fingerprint: fingerprint,
-			Secret:      &gatehouse.Secret{Redacted: shown, Category: rule.Category, Within: at.Within, Confidence: confidence, Why: why},
+			Secret:      &gatehouse.Secret{Redacted: shown, Category: rule.Category, Within: at.Within, Confidence: confidence, Why: why, Suppressed: suppressed},
+		})
+	}
+	return nil
+}
+
+// reportPath reports a file that is a secret by its name.
+func (r *reporter) reportPath(f *gatehouse.File) error {
+	for _, i := range r.scanner.byPath {
+		rule := &r.scanner.rules[i]
+		expr, err := rule.Path.Compiled()
+		if err != nil {
+			return err
+		}
+		if !expr.MatchString(f.Path) {
+			continue
+		}
+		if allowed, err := rule.AllowsPath(f.Path); err != nil || allowed {
+			return err
+		}
+		fingerprint, err := r.fingerprint(rule.ID, f.Data)
+		if err != nil {
+			return err
+		}
+		var suppressed *gatehouse.Suppression
+		if e, ok := r.scanner.known.Find(&known.Secret{Text: f.Data, Fingerprint: fingerprint, Path: f.Path, Rules: []string{rule.ID}}); ok {
+			suppressed = &gatehouse.Suppression{By: "a list of known secrets", Location: gatehouse.Location{Path: e.Name, Line: e.Line}}
+		}
+		r.pass.Report(gatehouse.Finding{
+			Rule: rule.ID, Kind: gatehouse.KindSecret, Severity: rule.Severity, Title: rule.Title, Fix: fix, Fingerprint: fingerprint,
+			Message: fmt.Sprintf("This file is a credential by its name (%s)", rule.Title),
+			Secret: &gatehouse.Secret{Redacted: "the whole file", Category: rule.Category, Suppressed: suppressed,
+				Confidence: gatehouse.ConfidenceMedium, Why: "its name says so; its content was not judged"},
 		})
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -23,15 +24,28 @@ var Default = sync.OnceValues(func() (*Config, error) {
 
 // Load parses a configuration and merges what it extends. Read returns the file
 // that extend.path names; may be nil if there are no files. The second result
-// says that the default configuration is part of it.
-func Load(name string, data []byte, read func(path string) ([]byte, error)) (*Config, bool, error) {
-	return load(name, data, read, 0)
+// says that the default configuration is part of it. Others are ids of rules
+// that there are besides, which may be disabled too.
+func Load(name string, data []byte, read func(path string) ([]byte, error), others []string) (*Config, bool, error) {
+	return load(name, data, read, others, 0)
 }
 
-func load(name string, data []byte, read func(path string) ([]byte, error), depth int) (*Config, bool, error) {
+func load(name string, data []byte, read func(path string) ([]byte, error), others []string, depth int) (*Config, bool, error) {
 	c, err := Parse(name, data)
 	if err != nil {
 		return nil, false, err
+	}
+	c.Own, c.Disabled = map[string]bool{}, map[string]bool{}
+	for _, r := range c.Rules {
+		c.Own[r.ID] = true
+	}
+	for _, a := range c.Allowlists {
+		for _, id := range a.TargetRules {
+			c.Own[id] = true
+		}
+	}
+	for _, id := range c.Extend.DisabledRules {
+		c.Disabled[id] = true
 	}
 	var base *Config
 	usesDefault := c.Extend.UseDefault
@@ -53,14 +67,14 @@ func load(name string, data []byte, read func(path string) ([]byte, error), dept
 		if err != nil {
 			return nil, false, fmt.Errorf("%s: extend.path: %w", name, err)
 		}
-		if base, usesDefault, err = load(c.Extend.Path, data, read, depth+1); err != nil {
+		if base, usesDefault, err = load(c.Extend.Path, data, read, others, depth+1); err != nil {
 			return nil, false, err
 		}
 	case len(c.Extend.DisabledRules) > 0:
 		return nil, false, fmt.Errorf("%s: extend.disabledRules disables nothing without useDefault or path", name)
 	}
 	if base != nil {
-		if err := c.extend(name, base); err != nil {
+		if err := c.extend(name, base, others); err != nil {
 			return nil, false, err
 		}
 	}
@@ -72,14 +86,16 @@ func load(name string, data []byte, read func(path string) ([]byte, error), dept
 
 // extend adds the rules of base, without those that are disabled. A rule that
 // stands in both takes from base what it does not say itself.
-func (c *Config) extend(name string, base *Config) error {
+func (c *Config) extend(name string, base *Config, others []string) error {
 	ids := make([]string, len(base.Rules))
 	for i, r := range base.Rules {
 		ids[i] = r.ID
 	}
+	maps.Copy(c.Own, base.Own)
+	maps.Copy(c.Disabled, base.Disabled)
 	var errs []error
 	for _, id := range c.Extend.DisabledRules {
-		if !slices.Contains(ids, id) {
+		if !slices.Contains(ids, id) && !slices.Contains(others, id) {
 			errs = append(errs, fmt.Errorf("%s: extend.disabledRules: there is no rule %q%s", name, id, nearest.Hint(id, ids)))
 		}
 	}

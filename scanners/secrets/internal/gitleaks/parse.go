@@ -28,6 +28,11 @@ type Config struct {
 	Allowlists []Allowlist
 	// Old is [allowlist], the former way to write one of Allowlists.
 	Old *Allowlist `toml:"allowlist"`
+
+	// Own are the ids of the rules that stand in the files themselves, be it
+	// alone or as changes to a default rule, or that an allow list of the
+	// files names; Disabled those that the files disable. Set by [Load].
+	Own, Disabled map[string]bool `toml:"-"`
 }
 
 // Extend says what a file builds on.

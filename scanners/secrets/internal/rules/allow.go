@@ -126,3 +126,17 @@ func (a *Allow) stops(secret []byte) (bool, error) {
 	words.Scan(0, secret, func(int, int) { hit = true })
 	return hit, nil
 }
+
+// AllowsPath reports whether an allow list takes a path that a rule matches by
+// its path alone.
+func (r *Rule) AllowsPath(path string) (bool, error) {
+	for _, a := range r.Allow {
+		if len(a.Paths) == 0 || a.All && len(a.Commits)+len(a.Regexes)+len(a.StopWords) > 0 {
+			continue
+		}
+		if yes, err := anyMatch(a.Paths, []byte(path)); yes || err != nil {
+			return yes, err
+		}
+	}
+	return false, nil
+}

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -66,9 +67,39 @@ func convertGitleaks(g *gitleaks.Rule, source Source) (Rule, error) {
 	return r, nil
 }
 
-// FromConfig converts the rules of a user's configuration. All expressions are
-// compiled, so that a mistake is found now.
-func FromConfig(name string, c *gitleaks.Config) ([]Rule, error) {
+// fromConfig converts the rules that stand in a user's file; what the file took
+// from the default as it is stays built-in. All expressions are compiled, so
+// that a mistake is found now.
+func fromConfig(name string, c *gitleaks.Config, usesDefault bool) ([]Rule, error) {
+	global, err := globalAllow(name, c)
+	if err != nil {
+		return nil, err
+	}
+	defaults, err := gitleaks.Default()
+	if err != nil {
+		return nil, err
+	}
+	var out []Rule
+	for i := range c.Rules {
+		if usesDefault && !c.Own[c.Rules[i].ID] {
+			continue
+		}
+		r, err := convertGitleaks(&c.Rules[i], User)
+		if err == nil {
+			err = r.compile()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: rule %q: %w", name, c.Rules[i].ID, err)
+		}
+		// A change to a built-in rule leaves it a built-in rule.
+		r.Judged = usesDefault && slices.ContainsFunc(defaults.Rules, func(d gitleaks.Rule) bool { return d.ID == r.ID && d.Regex == c.Rules[i].Regex })
+		r.Allow = append(r.Allow, global...)
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+func globalAllow(name string, c *gitleaks.Config) ([]*Allow, error) {
 	var global []*Allow
 	for i := range c.Allowlists {
 		a := newAllow(&c.Allowlists[i])
@@ -77,19 +108,7 @@ func FromConfig(name string, c *gitleaks.Config) ([]Rule, error) {
 		}
 		global = append(global, a)
 	}
-	var out []Rule
-	for i := range c.Rules {
-		r, err := convertGitleaks(&c.Rules[i], User)
-		if err == nil {
-			err = r.compile()
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: rule %q: %w", name, c.Rules[i].ID, err)
-		}
-		r.Allow = append(r.Allow, global...)
-		out = append(out, r)
-	}
-	return out, nil
+	return global, nil
 }
 
 func (r *Rule) compile() error {

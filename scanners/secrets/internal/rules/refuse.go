@@ -28,8 +28,8 @@ const maxShort = 5
 func (t *Text) secret() []byte { return t.All[t.Secret.Start:t.Secret.End] }
 func (t *Text) whole() []byte  { return t.All[t.Whole.Start:t.Whole.End] }
 
-// line is the whole lines that the match stands in.
-func (t *Text) line() []byte {
+// Line is the whole lines that the match stands in.
+func (t *Text) Line() []byte {
 	lo, hi := max(0, t.Whole.Start-maxLine), min(len(t.All), t.Whole.End+maxLine)
 	before, after := t.All[lo:t.Whole.Start], t.All[t.Whole.End:hi]
 	start := lo + bytes.LastIndexByte(before, '\n') + 1
@@ -45,7 +45,7 @@ func (t *Text) target(target Target) []byte {
 	case TargetMatch:
 		return t.whole()
 	case TargetLine:
-		return t.line()
+		return t.Line()
 	}
 	return t.secret()
 }
