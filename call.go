@@ -45,7 +45,7 @@ func (s *scan) call(ctx context.Context, k int, key [32]byte, path string, f fun
 // time-out or a database that could not be read may go well the next time.
 func (u *Unscannable) lasting() bool {
 	switch u.Code {
-	case GapParse, GapTooLarge, GapTooMany, GapUnresolved:
+	case GapParse, GapTooLarge, GapTooMany, GapUnresolved, GapUnknown:
 		return true
 	}
 	return false

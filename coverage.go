@@ -109,23 +109,24 @@ type GapCode string
 
 // The codes of gaps.
 const (
-	GapUnreadable GapCode = "unreadable" // a file or directory could not be opened or read
-	GapTooLarge   GapCode = "too-large"  // a bound on size, depth or count was hit
-	GapParse      GapCode = "parse"      // a file is not what its name says
-	GapPanic      GapCode = "panic"      // a scanner crashed on a file
-	GapTimeout    GapCode = "timeout"    // a scanner took too long on a file
-	GapTooMany    GapCode = "too-many"   // more findings than the limit
-	GapUnresolved GapCode = "unresolved" // a module, value or package is not known
-	GapUnmatched  GapCode = "unmatched"  // a package could not be matched against advisories
-	GapDatabase   GapCode = "database"   // the database is missing, empty or lacks an ecosystem
-	GapCanary     GapCode = "canary"     // a scanner missed its known-bad sample
-	GapRule       GapCode = "rule"       // a rule of a scanner could not be evaluated
+	GapUnreadable GapCode = "unreadable"    // a file or directory could not be opened or read
+	GapTooLarge   GapCode = "too-large"     // a bound on size, depth or count was hit
+	GapParse      GapCode = "parse"         // a file is not what its name says
+	GapPanic      GapCode = "panic"         // a scanner crashed on a file
+	GapTimeout    GapCode = "timeout"       // a scanner took too long on a file
+	GapTooMany    GapCode = "too-many"      // more findings than the limit
+	GapUnresolved GapCode = "unresolved"    // a module, value or package is not known
+	GapUnknown    GapCode = "unknown-value" // a value that decides what is configured is not given
+	GapUnmatched  GapCode = "unmatched"     // a package could not be matched against advisories
+	GapDatabase   GapCode = "database"      // the database is missing, empty or lacks an ecosystem
+	GapCanary     GapCode = "canary"        // a scanner missed its known-bad sample
+	GapRule       GapCode = "rule"          // a rule of a scanner could not be evaluated
 )
 
 // GapCodes lists all codes.
 func GapCodes() []GapCode {
 	return []GapCode{GapUnreadable, GapTooLarge, GapParse, GapPanic, GapTimeout, GapTooMany,
-		GapUnresolved, GapUnmatched, GapDatabase, GapCanary, GapRule}
+		GapUnresolved, GapUnknown, GapUnmatched, GapDatabase, GapCanary, GapRule}
 }
 
 // Gap is something that could not be judged.

@@ -32,7 +32,7 @@ import (
 const Name = "iac"
 
 // version changes when the same files and checks give other results.
-const version = "2"
+const version = "3"
 
 // Options changes what the scanner finds.
 type Options struct {

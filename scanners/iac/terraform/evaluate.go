@@ -65,6 +65,7 @@ func (e *evaluation) root(dir string) terraform.Modules {
 	}
 	m := e.newModule(&module{eval: e, root: dir, dir: dir, path: []string{dir}, inputs: inputs})
 	m.evaluate()
+	m.reportUnknown()
 	return m.list(nil)
 }
 

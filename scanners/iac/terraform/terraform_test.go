@@ -81,7 +81,15 @@ resource "r" "known" { v = local.c }
 resource "r" "unknown" { v = var.b }
 `,
 			},
-			map[string]string{". r.known": "X!", ". r.unknown": "unknown"}, nil,
+			map[string]string{". r.known": "X!", ". r.unknown": "unknown"}, []gatehouse.GapCode{gatehouse.GapUnknown},
+		},
+		{
+			"variables whose value does not matter, or is a secret, or comes from the caller",
+			map[string]string{
+				"main.tf":   "variable \"unused\" {}\nvariable \"password\" { sensitive = true }\nresource \"r\" \"x\" { v = var.password }\nmodule \"m\" {\n  source = \"./m\"\n  a = \"1\"\n}\n",
+				"m/main.tf": "variable \"a\" {}\nresource \"r\" \"y\" { v = var.a }\n",
+			},
+			map[string]string{". r.x": "unknown", ". module.m.r.y": "1"}, nil,
 		},
 		{
 			"values from files that Terraform reads by itself, in order",
@@ -120,7 +128,7 @@ resource "r" "splat" { v = join(",", r.two[*].v) }
 			map[string]string{
 				". r.two[0]": "n0", ". r.two[1]": "n1", ". r.perhaps": "-", `. r.each["k"]`: "ka", `. r.each["l"]`: "lb",
 				". r.eachunknown": "unknown", ". r.second": "n1", ". r.keyed": "lb", ". r.splat": "n0,n1",
-			}, nil,
+			}, []gatehouse.GapCode{gatehouse.GapUnknown},
 		},
 		{
 			"dynamic blocks",
