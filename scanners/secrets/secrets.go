@@ -30,7 +30,7 @@ import (
 )
 
 // version changes with the results that the code of this package gives.
-const version = "2"
+const version = "3"
 
 // Name is the name of the scanner.
 const Name = "secrets"
@@ -69,6 +69,37 @@ type File struct {
 
 // New returns the scanner.
 func New(o Options) (*gatehouse.Scanner, error) {
+	s, err := newScanner(o)
+	if err != nil {
+		return nil, err
+	}
+	canaries := usable(s.rules)
+	if len(canaries) == 0 {
+		return nil, errors.New("rules for secrets: all rules that show that the scanner works are disabled; leave one of github-pat and private-key")
+	}
+	exprs := make([]match.Rule, len(s.rules))
+	for i := range s.rules {
+		exprs[i] = s.rules[i].For()
+	}
+	if s.matcher, err = match.New(exprs); err != nil {
+		return nil, err
+	}
+	return &gatehouse.Scanner{
+		Name:          Name,
+		Doc:           "Credentials in text: tokens, passwords and private keys\n\nThe secret is masked in all output. Its fingerprint is a keyed hash.",
+		Reads:         "all files but images, fonts, audio and video",
+		Version:       version,
+		RulesDigest:   rules.Digest(s.rules),
+		OptionsDigest: fmt.Sprintf("%s %s %t", s.identity.digest(), s.known.Digest(), s.vendored),
+		Rules:         documented(s.rules),
+		Want:          func(gatehouse.FileInfo) gatehouse.Want { return gatehouse.Want{Scan: true} },
+		ScanFile:      s.scanFile,
+		Canaries:      canaries,
+	}, nil
+}
+
+// newScanner reads the options, but makes no matcher.
+func newScanner(o Options) (*scanner, error) {
 	id, err := newIdentity(o.Key)
 	if err != nil {
 		return nil, err
@@ -88,9 +119,7 @@ func New(o Options) (*gatehouse.Scanner, error) {
 			return nil, fmt.Errorf("known secrets: %w", err)
 		}
 	}
-	exprs := make([]match.Rule, len(all))
 	for i := range all {
-		exprs[i] = all[i].For()
 		if all[i].Expr == nil {
 			s.byPath = append(s.byPath, i)
 		}
@@ -99,25 +128,7 @@ func New(o Options) (*gatehouse.Scanner, error) {
 		}
 		s.composed = s.composed || all[i].Hidden || len(all[i].Required) > 0
 	}
-	canaries := usable(all)
-	if len(canaries) == 0 {
-		return nil, errors.New("rules for secrets: all rules that show that the scanner works are disabled; leave one of github-pat and private-key")
-	}
-	if s.matcher, err = match.New(exprs); err != nil {
-		return nil, err
-	}
-	return &gatehouse.Scanner{
-		Name:          Name,
-		Doc:           "Credentials in text: tokens, passwords and private keys\n\nThe secret is masked in all output. Its fingerprint is a keyed hash.",
-		Reads:         "all files but images, fonts, audio and video",
-		Version:       version,
-		RulesDigest:   rules.Digest(all),
-		OptionsDigest: fmt.Sprintf("%s %s %t", id.digest(), s.known.Digest(), s.vendored),
-		Rules:         documented(all),
-		Want:          func(gatehouse.FileInfo) gatehouse.Want { return gatehouse.Want{Scan: true} },
-		ScanFile:      s.scanFile,
-		Canaries:      canaries,
-	}, nil
+	return s, nil
 }
 
 const fix = "Revoke the credential at its issuer, replace it, and load the new one from a secret store or the environment; deleting the line is not enough."
