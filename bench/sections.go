@@ -37,6 +37,7 @@ func (b *runner) sections() ([]section, error) {
 	}{
 		{"1", b.start}, {"2", b.second}, {"3", b.memory}, {"4", b.linear},
 		{"5", b.oneDockerfile}, {"6", b.secrets}, {"7", b.kubernetes}, {"8", b.dependencies},
+		{"9", b.history},
 	}
 	var all []section
 	for _, l := range list {
