@@ -96,9 +96,9 @@ func (w *walk) decodeRuns(v *View, b *builder, depth int) error {
 						done = n
 					}
 				}
-				from = to + 1
+				from = max(to+1, done) // it may go on in the next line
 			}
-			return end, nil
+			return max(end, done), nil
 		}
 		if next > 0 {
 			done = next
@@ -185,7 +185,7 @@ const (
 
 // judge says what the decoded head of a stretch holds.
 func judge(head []byte) holds {
-	if archiveKind(head) != notArchive && archiveKind(head) != archiveTar {
+	if isArchive(head) {
 		return holdsArchive
 	}
 	if isText(head) {
@@ -198,6 +198,23 @@ func judge(head []byte) holds {
 		}
 	}
 	return holdsUTF16
+}
+
+// isArchive reports whether what was decoded is an archive. Among letters and
+// digits that are no base64 at all, a mark of two or three bytes comes about by
+// chance, so more must fit.
+func isArchive(head []byte) bool {
+	switch archiveKind(head) {
+	case notArchive, archiveTar:
+		return false
+	case archiveGzip:
+		// RFC 1952, 2.3: reserved flags are zero; the level is 0, 2 or 4; the
+		// system is 0 to 13, or 255.
+		return len(head) >= 10 && head[3]&0xe0 == 0 && (head[8] == 0 || head[8] == 2 || head[8] == 4) && (head[9] <= 13 || head[9] == 255)
+	case archiveForeign:
+		return head[0] != 0x1f // the mark of compress has two bytes
+	}
+	return true
 }
 
 // isText reports whether head, which may be cut, is printable UTF-8.
@@ -231,7 +248,7 @@ func printable(c byte) bool {
 // before it that is not before done.
 func (b *builder) open(text []byte, done, start int) {
 	b.begin()
-	from := max(done, start-maxContext)
+	from := min(start, max(done, start-maxContext)) // what is decoded may go back behind done
 	if i := bytes.LastIndexByte(text[from:start], '\n'); i >= 0 {
 		from += i + 1
 	}
