@@ -3,6 +3,7 @@ package views
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -53,6 +54,10 @@ func nibble(c byte) (byte, bool) {
 // cannot lie between two of them. Found returns where to go on, at least end.
 func runs(text []byte, found func(start, end int) (int, error)) error {
 	for low := 0; low+minRun <= len(text); {
+		if at := lastSeparator(text[low : low+minRun : low+minRun]); at >= 0 {
+			low += at + 1
+			continue
+		}
 		at := low + minRun - 1
 		for at >= low && sextet[text[at]] != 0xff {
 			at--
@@ -72,6 +77,24 @@ func runs(text []byte, found func(start, end int) (int, error)) error {
 		low = next
 	}
 	return nil
+}
+
+// lastSeparator returns the index of the last byte below '+' in as many bytes as
+// a run has at least; -1 if it sees none. White space, quotes and brackets are
+// such bytes, so it mostly finds one. It looks at eight bytes at a time.
+func lastSeparator(b []byte) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for i := minRun - 8; i >= 0; i -= 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		if m := (x - ones*'+') & ^x & highs; m != 0 {
+			at := i + (63-bits.LeadingZeros64(m))/8
+			if sextet[b[at]] != 0xff { // the byte above a separator may be marked too
+				return -1
+			}
+			return at
+		}
+	}
+	return -1
 }
 
 // decodeRuns adds what base64 and hexadecimal in the text decode to.
@@ -324,14 +347,22 @@ func (w *walk) unwrap(v *View, kind holds, depth, start, at, end int) (int, erro
 				group, n = 0, 0
 			}
 		}
-		next, more := wrapped(text, end)
-		if !more {
+		// Some programs encode a piece at a time, each with its own padding.
+		padded := end
+		for padded < end+2 && padded < len(text) && text[padded] == '=' {
+			padded++
+		}
+		next, more := wrapped(text, padded)
+		if !more || padded > end {
 			switch n {
 			case 2:
 				out = append(out, byte(group>>4))
 			case 3:
 				out = append(out, byte(group>>10), byte(group>>2))
 			}
+			group, n = 0, 0
+		}
+		if !more {
 			break
 		}
 		for at, end = next, next; end < len(text) && sextet[text[end]] != 0xff; end++ {
@@ -360,6 +391,13 @@ func wrapped(text []byte, end int) (int, bool) {
 		return 0, false
 	}
 	for at++; at < len(text) && at < end+maxContext && (text[at] == ' ' || text[at] == '\t'); at++ {
+	}
+	// Drawing programs put each piece into a section of its own.
+	if rest, ok := bytes.CutPrefix(text[at:min(len(text), end+maxContext)], []byte("]]>")); ok {
+		if rest, ok = bytes.CutPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte("<![CDATA[")); ok {
+			at = end + bytes.Index(text[end:], []byte("<![CDATA[")) + len("<![CDATA[")
+			at += len(rest) - len(bytes.TrimLeft(rest, " \t\r\n"))
+		}
 	}
 	run := at
 	for run < len(text) && sextet[text[run]] != 0xff {

@@ -30,8 +30,7 @@ func classify(head []byte, cut bool) (class, string) {
 	if hasUTFMark(head) {
 		return classUTF16, ""
 	}
-	controls := countControls(head)
-	if controls == 0 && validStart(head, cut) {
+	if bytes.IndexByte(head, 0) < 0 && validStart(head, cut) {
 		return classText, ""
 	}
 	if kind := mediaKind(head); kind != "" {
@@ -42,7 +41,7 @@ func classify(head []byte, cut bool) (class, string) {
 	}
 	// Text may hold a few bytes that are none, or be in an older encoding such
 	// as ISO 8859-1. In random bytes one in ten is a control character.
-	if controls*50 <= len(head) {
+	if countControls(head)*50 <= len(head) {
 		return classText, ""
 	}
 	return classBinary, ""
@@ -55,20 +54,7 @@ func hasUTFMark(head []byte) bool {
 
 // countControls counts the bytes that no text file has.
 func countControls(head []byte) (n int) {
-	// Most words of eight bytes have none below the space; this finds those
-	// that have, and some others.
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	for len(head) >= 8 {
-		if x := binary.LittleEndian.Uint64(head); (x-ones*' ')&^x&highs != 0 {
-			n += controlsIn(head[:8])
-		}
-		head = head[8:]
-	}
-	return n + controlsIn(head)
-}
-
-func controlsIn(bytes []byte) (n int) {
-	for _, b := range bytes {
+	for _, b := range head {
 		if b < ' ' && controls>>b&1 != 0 {
 			n++
 		}
