@@ -202,7 +202,9 @@ func (p *Pass) Gap(g Gap) {
 	if g.Path == "" {
 		g.Path = p.path
 	}
-	g.Scanner = p.scanner.Name
+	if p.scanner != nil { // a pass that no scan made has none
+		g.Scanner = p.scanner.Name
+	}
 	p.result.Gaps = append(p.result.Gaps, g)
 }
 
