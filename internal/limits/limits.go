@@ -129,9 +129,9 @@ const (
 	// about 30,000.
 	MaxArchiveEntries = 100_000
 
-	// MaxArchiveDepth bounds archives in archives. A wheel in a layer in an
-	// image in a compressed stream has four levels.
-	MaxArchiveDepth = 5
+	// MaxArchiveDepth bounds archives in archives. A compressed tar file is two
+	// levels, and so a Helm chart in a chart in a chart is six.
+	MaxArchiveDepth = 8
 
 	// MaxEncodingDepth bounds encodings in encodings, such as JSON in a string
 	// in base64. A Helm release has base64 twice.
