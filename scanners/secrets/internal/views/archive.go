@@ -82,9 +82,11 @@ func archiveKind(data []byte) archive {
 			return archiveAr
 		}
 	}
-	for _, f := range foreign {
-		if has(f.magic) {
-			return archiveForeign
+	if strings.IndexByte("7RM\x04L\x1f\xed", data[0]) >= 0 {
+		for _, f := range foreign {
+			if has(f.magic) {
+				return archiveForeign
+			}
 		}
 	}
 	if isTar(data) {

@@ -15,7 +15,7 @@ const (
 	minHex = 2 * minRun
 	// maxContext is how much of the line before an encoded stretch stays in
 	// front of what it decodes to: the name of a key, in general.
-	maxContext = 96
+	maxContext = 64
 	// headBytes is how much of a stretch decides whether it holds text. Of
 	// random bytes one in 10^8 heads of 18 bytes passes.
 	headBytes = 48

@@ -102,7 +102,8 @@ func (w *walk) decodeEscapes(v *View, b *builder) error {
 			return nil
 		}
 		at += i
-		if _, n := unescape(text, at); n == 0 {
+		_, n := unescape(text, at)
+		if n == 0 {
 			at += 2 // whatever is escaped starts no escape
 			if at > len(text) {
 				return nil
@@ -110,6 +111,11 @@ func (w *walk) decodeEscapes(v *View, b *builder) error {
 			continue
 		}
 		start, quote := literalStart(text, max(done, at-maxBack), at)
+		if end := at + n; quote != 0 && end < len(text) && text[end] == quote && nextInList(text, end) == 0 {
+			// An escape at the end, a line feed in general, hides nothing.
+			done, at = end, end
+			continue
+		}
 		b.open(text, done, max(start-1, done))
 		from := len(b.text)
 		end, err := w.literal(b, text, start, quote)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
@@ -51,8 +52,7 @@ type walk struct {
 	decoded, maxDecoded   int64
 	entries               int
 	gaps                  int
-	builders              []*builder // not in use
-	buffers               [][]byte   // not in use
+	buffers               [][]byte // not in use
 }
 
 // errBound ends a walk after a bound was hit and reported.
@@ -164,12 +164,12 @@ func (w *walk) binary(v *View) error {
 	return err
 }
 
+// builders keeps memory between files.
+var builders = sync.Pool{New: func() any { return &builder{} }}
+
 // builder returns one for texts that derive from a view.
 func (w *walk) builder(parent *View, depth int) *builder {
-	b := &builder{}
-	if n := len(w.builders); n > 0 {
-		b, w.builders = w.builders[n-1], w.builders[:n-1]
-	}
+	b := builders.Get().(*builder)
 	binary := depth == 0
 	b.flush = func(b *builder, more bool) error {
 		v := &View{Path: parent.Path, Text: b.text, Binary: binary || parent.Binary, Derived: !binary || parent.Derived,
@@ -186,7 +186,7 @@ func (w *walk) builder(parent *View, depth int) *builder {
 func (w *walk) release(b *builder) {
 	if cap(b.text) <= 4*windowBytes {
 		b.reset()
-		w.builders = append(w.builders, b)
+		builders.Put(b)
 	}
 }
 
