@@ -23,7 +23,7 @@ func settle(all []rules.Rule, matches []match.Match) []settled {
 		ra, rb := &all[a.Rule], &all[b.Rule]
 		return cmp.Or(
 			cmp.Compare(specificity(rb), specificity(ra)),
-			cmp.Compare(rank[rb.Source], rank[ra.Source]),
+			cmp.Compare(rb.Source.Rank(), ra.Source.Rank()),
 			cmp.Compare(rb.Severity, ra.Severity),
 			cmp.Compare(b.Secret.End-b.Secret.Start, a.Secret.End-a.Secret.Start),
 			cmp.Compare(a.Rule, b.Rule),
@@ -63,10 +63,6 @@ func settle(all []rules.Rule, matches []match.Match) []settled {
 	}
 	return kept
 }
-
-// rank orders the sources of rules that say equally much: users know best, and
-// the ids of the others must stay.
-var rank = map[rules.Source]int{rules.User: 3, rules.Own: 2, rules.Trivy: 1}
 
 // specificity is how much of the secret the rule fixes, so coarsely that two
 // ways to write the same rule are the same.

@@ -256,7 +256,9 @@ func concat(parts []node, subs []*syntax.Regexp) node {
 		consider(newCandidate(run.exact, run.folded, before, tail[end], rest))
 	}
 	for i, p := range parts {
-		if p.exact != nil && len(run.exact)*len(p.exact) <= maxLiterals {
+		// What may be missing would only blur a literal that is good already.
+		blurs := len(p.exact) > 1 && slices.Contains(p.exact, "") && telling(run.exact)
+		if !blurs && p.exact != nil && len(run.exact)*len(p.exact) <= maxLiterals {
 			run = run.join(p.exact, p)
 			continue
 		}
@@ -293,6 +295,11 @@ func then(rest, subs []*syntax.Regexp, from int) []*syntax.Regexp {
 		return nil
 	}
 	return append(slices.Clone(rest), subs[from:]...)
+}
+
+// telling reports whether each of the texts has three bytes or more.
+func telling(texts []string) bool {
+	return !slices.ContainsFunc(texts, func(s string) bool { return len(s) < 3 })
 }
 
 // join appends texts of p to each text of the run.

@@ -93,6 +93,11 @@ func (r *Rule) Refuses(t *Text) (string, error) {
 	case r.lacksKeyword(t):
 		return "no keyword of the rule is near", nil
 	}
+	if r.check != nil {
+		if why := r.check(t); why != "" {
+			return why, nil
+		}
+	}
 	if r.Category != Generic {
 		return "", nil
 	}

@@ -16,6 +16,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,6 +73,8 @@ type Rule struct {
 	// author of the rule did not mean them. It is not for rules of users.
 	Judged bool
 
+	// check says why a match is no secret, as a clause; may be nil.
+	check func(*Text) string
 	about func() about
 }
 
@@ -139,22 +142,30 @@ func (r *Rule) For() match.Rule {
 
 // Builtin returns the built-in rules, sorted by id, then source.
 func Builtin() ([]Rule, error) {
-	g, err := fromGitleaks()
-	if err != nil {
+	var sets [3][]Rule
+	var errs [3]error
+	var wg sync.WaitGroup
+	for i, from := range []func() ([]Rule, error){fromOwn, fromTrivy, fromGitleaks} {
+		wg.Go(func() { sets[i], errs[i] = from() })
+	}
+	wg.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
-	t, err := fromTrivy()
-	if err != nil {
-		return nil, err
-	}
-	all := slices.Concat(t, g)
+	all := slices.Concat(sets[:]...)
 	order(all)
 	return all, nil
 }
 
+// rank orders the sources: users know best, and the ids of trivy were first.
+var rank = map[Source]int{User: 3, Own: 2, Trivy: 1}
+
+// Rank orders the sources of rules that say equally much about a secret.
+func (s Source) Rank() int { return rank[s] }
+
 func order(all []Rule) {
 	slices.SortStableFunc(all, func(a, b Rule) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(b.Source, a.Source))
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(rank[b.Source], rank[a.Source]))
 	})
 }
 
