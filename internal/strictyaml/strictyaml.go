@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -126,9 +127,17 @@ func (c *checker) check(n *yaml.Node, t reflect.Type, path string) {
 	case n.Kind == yaml.SequenceNode && t.Kind() != reflect.Interface, n.Kind == yaml.MappingNode && t.Kind() != reflect.Interface:
 		c.errorf(n, "%s must be %s, not %s", strings.TrimSuffix(path, "."), describe(t.Kind()), map[yaml.Kind]string{yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}[n.Kind])
 	case n.Kind == yaml.ScalarNode && n.Tag != "!!null" && (t.Kind() == reflect.Struct || t.Kind() == reflect.Slice || t.Kind() == reflect.Map) && t.PkgPath() != "time":
-		c.errorf(n, "%s must be %s, not the single value %q", strings.TrimSuffix(path, "."), describe(t.Kind()), n.Value)
+		single := "a single value"
+		if plain.MatchString(n.Value) {
+			single = fmt.Sprintf("the single value %q", n.Value)
+		}
+		c.errorf(n, "%s must be %s, not %s", strings.TrimSuffix(path, "."), describe(t.Kind()), single)
 	}
 }
+
+// plain is a value that may be quoted: a file that was named by mistake may
+// hold secrets.
+var plain = regexp.MustCompile(`^[a-z_./*-]{1,24}$`)
 
 func describe(k reflect.Kind) string {
 	switch k {

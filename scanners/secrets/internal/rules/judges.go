@@ -3,6 +3,7 @@ package rules
 import (
 	"bytes"
 	"encoding/base64"
+	"net/url"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -44,7 +45,7 @@ func judgePassword(t *Text) string {
 }
 
 // local are hosts that only the reader reaches, or nobody (RFC 2606, RFC 6761).
-var local = regexp.MustCompile(`(?i)^(?:localhost|127\.|0\.0\.0\.0|::1|host\.docker\.internal|(?:[\w-]+\.)*(?:example|invalid|localhost)(?:\.(?:com|net|org))?$|(?:your|my|some)[_.-]?|host(?:name)?$|server$|domain)`)
+var local = regexp.MustCompile(`(?i)^(?:localhost|127\.|0\.0\.0\.0|::1|host\.docker\.internal|(?:[\w-]+\.)*(?:example|invalid|localhost|test)(?:\.(?:com|net|org))?$|dummy|fake|(?:your|my|some)[_.-]?|host(?:name)?$|server$|domain)`)
 
 func judgeURL(t *Text) string {
 	user, secret := "", string(t.secret())
@@ -52,21 +53,28 @@ func judgeURL(t *Text) string {
 	if i := strings.Index(before, "://"); i >= 0 {
 		user = strings.TrimSuffix(before[i+3:], ":")
 	}
+	password := secret
+	if plain, err := url.PathUnescape(secret); err == nil {
+		password = plain
+	}
 	host := ""
 	if after := t.All[t.Secret.End:t.Whole.End]; len(after) > 1 {
 		host = string(after[1:])
 	}
 	switch {
-	case strings.EqualFold(user, secret):
+	case strings.EqualFold(user, password):
 		return "the password is the name of the user"
 	case local.MatchString(host):
 		return "the host is local, or stands for any"
 	case strings.Trim(secret, "x*.X-_") == "":
 		return "it is masked"
-	case value.Classes([]byte(secret)) < 2 && value.Entropy([]byte(secret)) < 3.2:
+	case value.Classes([]byte(password)) < 2 && value.Entropy([]byte(password)) < 3.2:
 		return "it is a word"
 	}
-	return judgeMade(t)
+	if why := value.MadeUp([]byte(password), 0); why != "" {
+		return why
+	}
+	return value.Weak(password)
 }
 
 // judgeBasic decodes user and password by RFC 7617.
