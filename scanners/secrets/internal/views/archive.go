@@ -19,8 +19,16 @@ import (
 )
 
 // maxDictionary bounds the memory of a decompressor. It is what xz -9 needs;
-// zstd needs 8 MiB at its highest usual level.
+// zstd needs 8 MiB at its highest usual level, and xz without a level as much.
+// Below the first two levels of archives it is a quarter of that.
 const maxDictionary = 64 << 20
+
+func dictionary(levels int) int {
+	if levels > 1 {
+		return maxDictionary / 4
+	}
+	return maxDictionary
+}
 
 type archive uint8
 
@@ -169,7 +177,7 @@ func (w *walk) archiveStream(src source, kind archive, r io.Reader) error {
 	case archiveAr:
 		return w.ar(src, r)
 	}
-	unpacked, err := decompressor(kind, r)
+	unpacked, err := decompressor(kind, r, src.levels)
 	if err != nil {
 		w.broken(src, err)
 		return nil
@@ -187,24 +195,24 @@ func unpackedName(name string) string {
 	return name
 }
 
-func decompressor(kind archive, r io.Reader) (io.ReadCloser, error) {
+func decompressor(kind archive, r io.Reader, levels int) (io.ReadCloser, error) {
 	switch kind {
 	case archiveGzip:
 		return gzip.NewReader(r)
 	case archiveBzip2:
 		return io.NopCloser(bzip2.NewReader(r)), nil
 	case archiveXz:
-		z, err := xz.NewReader(r, maxDictionary)
+		z, err := xz.NewReader(r, uint32(dictionary(levels)))
 		return io.NopCloser(z), err
 	case archiveZstd:
-		return newZstd(r)
+		return newZstd(r, levels)
 	}
 	return nil, errors.New("unknown compression")
 }
 
-func newZstd(r io.Reader) (io.ReadCloser, error) {
+func newZstd(r io.Reader, levels int) (io.ReadCloser, error) {
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxMemory(maxDictionary), zstd.WithDecoderMaxWindow(maxDictionary))
+		zstd.WithDecoderMaxMemory(uint64(dictionary(levels))), zstd.WithDecoderMaxWindow(uint64(dictionary(levels))))
 	if err != nil {
 		return nil, err
 	}
@@ -287,8 +295,8 @@ func (w *walk) zip(src source, data []byte) error {
 		return w.binary(&View{Path: src.path, Text: data, entry: src.entry, origin: src.origin, levels: src.levels})
 	}
 	z.RegisterDecompressor(12, func(r io.Reader) io.ReadCloser { return io.NopCloser(bzip2.NewReader(r)) })
-	z.RegisterDecompressor(93, failing(newZstd))
-	z.RegisterDecompressor(95, failing(func(r io.Reader) (io.ReadCloser, error) { return decompressor(archiveXz, r) }))
+	z.RegisterDecompressor(93, failing(func(r io.Reader) (io.ReadCloser, error) { return newZstd(r, src.levels) }))
+	z.RegisterDecompressor(95, failing(func(r io.Reader) (io.ReadCloser, error) { return decompressor(archiveXz, r, src.levels) }))
 	for _, f := range z.File {
 		if err := w.countEntry(src); err != nil {
 			return err

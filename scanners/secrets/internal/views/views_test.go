@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -565,4 +566,43 @@ func FuzzWalk(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestMemory bounds what is held at once for archives in archives.
+func TestMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("unpacks 250 MB")
+	}
+	rnd := rand.NewChaCha8([32]byte{1})
+	noise := make([]byte, 7<<20) // does not compress, so sizes are what they seem
+	rnd.Read(noise)
+	data := zipped(t, zip.Store, "noise", string(noise))
+	for range limits.MaxArchiveDepth - 1 {
+		data = zipped(t, zip.Store, "in.zip", data)
+	}
+	log := gzipped(t, strings.Repeat(string(noise[:1<<20])+"\n", 60)+token)
+	runtime.GC()
+	var before, peak runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for name, data := range map[string]string{"deep.zip": data, "log.gz": log} {
+		seen := 0
+		_, err := views.Walk(t.Context(), name, []byte(data), func(v *views.View) error {
+			if seen++; seen%10 == 1 {
+				var now runtime.MemStats
+				runtime.GC()
+				if runtime.ReadMemStats(&now); now.HeapAlloc > peak.HeapAlloc {
+					peak = now
+				}
+			}
+			return nil
+		}, func(g gatehouse.Gap) { t.Logf("%s: %+v", name, g) })
+		if err != nil || seen == 0 {
+			t.Fatalf("%s: %d views, %v", name, seen, err)
+		}
+	}
+	if held := int64(peak.HeapAlloc) - int64(before.HeapAlloc); held > 160<<20 {
+		t.Errorf("%d MB were held", held>>20)
+	} else {
+		t.Logf("%d MB were held", held>>20)
+	}
 }

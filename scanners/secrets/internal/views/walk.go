@@ -273,10 +273,12 @@ func (w *walk) large(src source, r io.Reader, buf *[]byte) error {
 	case class == classMedia && kind == notArchive:
 		return nil
 	case kind != notArchive || class == classUTF16:
-		all, err := fill(r, head, limits.MaxFileBytes)
+		// Half as much at each level, so that all levels together hold little.
+		most := limits.MaxFileBytes >> max(src.levels-1, 0)
+		all, err := fill(r, head, most)
 		*buf = all
 		if err == nil {
-			return w.tooLarge(src)
+			return w.tooLarge(src, most)
 		}
 		if ended := w.ended(src, err); ended != nil {
 			return ended
@@ -286,9 +288,9 @@ func (w *walk) large(src source, r io.Reader, buf *[]byte) error {
 	return w.windows(src, r, buf, class)
 }
 
-func (w *walk) tooLarge(src source) error {
+func (w *walk) tooLarge(src source, most int) error {
 	w.say(gatehouse.Gap{Code: gatehouse.GapTooLarge, Entry: src.entry, Reason: fmt.Sprintf(
-		"is an archive or text in UTF-16 that has more than %d bytes itself, and was not looked at; scan it on its own, or exclude the file", limits.MaxFileBytes)})
+		"is an archive or text in UTF-16 that has more than %d bytes itself, and was not looked at; scan it on its own, or exclude the file", most)})
 	return nil
 }
 
