@@ -311,9 +311,9 @@ func TestHugeLine(t *testing.T) {
 	}
 }
 
-// TestSharedData compares with the labels of files that others made. A label
+// TestQualityTrivy compares with the labels of files that others made. A label
 // counts as found if some finding covers its line.
-func TestSharedData(t *testing.T) {
+func TestQualityTrivy(t *testing.T) {
 	dir := os.Getenv("QUALITY_DATA")
 	if dir == "" {
 		t.Skip("QUALITY_DATA is not set: labelled files are not checked")

@@ -109,6 +109,9 @@ const (
 	// minBits is the least information that a literal must carry to be of use:
 	// two letters.
 	minBits = 8
+	// minChecked is as much where what follows the literal is known too, which
+	// makes false hits cheap: a sign, or two letters of many.
+	minChecked = 5
 )
 
 // Analyze parses expr, in the syntax of package regexp, and returns its
@@ -129,7 +132,7 @@ func Analyze(expr string) (Factor, error) {
 	f := Factor{Fold: folds(re)}
 	n := concat(parts, subs)
 	c := n.candidate()
-	if c == nil || c.bits() < minBits {
+	if c == nil || c.bits() < minBits && (c.rest == nil || c.bits() < minChecked) {
 		return f, nil
 	}
 	f.Literals, f.CaseSensitive = dedupe(slices.Clone(c.literals)), !c.folded

@@ -51,7 +51,9 @@ func (s *scan) runHead(r *rule, w *window, rule, start int) {
 		return
 	}
 	end, _ := reachAhead(s.text, min(start+r.longest, len(s.text)), 0, r.factor.Right)
-	loc := expr.FindSubmatchIndex(s.text[start:min(end+margin, len(s.text))])
+	end = min(end+margin, len(s.text))
+	loc := expr.FindSubmatchIndex(s.text[start:end])
+	s.work += end - start
 	if loc == nil {
 		return
 	}

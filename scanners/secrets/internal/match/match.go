@@ -234,6 +234,12 @@ func containsKeyword(literal string, keywords []string) bool {
 // The matches of one rule come in order; those of different rules do not. It
 // stops early only if found returns false or the context ends.
 func (m *Matcher) Find(ctx context.Context, text []byte, wants func(rule int) bool, found func(Match) bool) error {
+	_, err := m.find(ctx, text, wants, found)
+	return err
+}
+
+// find also counts the bytes that were given to expressions.
+func (m *Matcher) find(ctx context.Context, text []byte, wants func(rule int) bool, found func(Match) bool) (work int, err error) {
 	windows := m.windows.Get().(*[]window)
 	defer m.windows.Put(windows)
 	clear(*windows)
@@ -248,7 +254,7 @@ func (m *Matcher) Find(ctx context.Context, text []byte, wants func(rule int) bo
 	var state automaton.State
 	for base := 0; base < len(text) && !s.stop; base += blockBytes {
 		if err := ctx.Err(); err != nil {
-			return err
+			return s.work, err
 		}
 		block := text[base:min(base+blockBytes, len(text))]
 		state = m.automaton.Scan(state, block, func(pattern, end int) {
@@ -263,9 +269,9 @@ func (m *Matcher) Find(ctx context.Context, text []byte, wants func(rule int) bo
 		}
 	}
 	if s.err != nil {
-		return s.err
+		return s.work, s.err
 	}
-	return ctx.Err()
+	return s.work, ctx.Err()
 }
 
 // scan is one call of Find.
@@ -278,6 +284,7 @@ type scan struct {
 	special bool // the text has letters
 	stop    bool
 	err     error
+	work    int
 }
 
 // window is the state of one rule.
@@ -463,6 +470,10 @@ func (s *scan) run(ctx context.Context, rule, lo, hi int) {
 	secretEnd := lo
 	for at := lo; at < hi && !s.stop && ctx.Err() == nil; {
 		loc := expr.FindSubmatchIndex(s.text[at:hi])
+		s.work += hi - at
+		if loc != nil {
+			s.work -= hi - at - loc[1] // the rest was not looked at
+		}
 		if loc == nil {
 			return
 		}

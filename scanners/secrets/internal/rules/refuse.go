@@ -82,7 +82,7 @@ func (r *Rule) Refuses(t *Text) (string, error) {
 	// A short start stands in random text and in words by chance.
 	short := 0 < public && public <= maxShort
 	switch {
-	case elided.Match(t.All[t.Secret.End:min(len(t.All), t.Secret.End+8)]) || bytes.HasSuffix(secret, []byte("...")):
+	case cut(t.All[t.Secret.End:]) || bytes.HasSuffix(secret, []byte("...")):
 		return "only its start is shown", nil
 	case short && inWord(t):
 		return "it is the end of a word", nil
@@ -105,6 +105,20 @@ func (r *Rule) Refuses(t *Text) (string, error) {
 		return why, nil
 	}
 	return unlikely(t), nil
+}
+
+// cut reports whether what stands right behind a secret, or behind the text that
+// it goes on in, says that the rest is left out.
+func cut(after []byte) bool {
+	const most = 80
+	n := 0
+	for n < min(len(after), most) && (alnum(after[n]) || after[n] == '-' || after[n] == '_') {
+		n++
+	}
+	if n < len(after) && n > 0 && (after[n-1] == '-' || after[n-1] == '_') {
+		n--
+	}
+	return elided.Match(after[:min(len(after), 8)]) || elided.Match(after[n:min(len(after), n+8)])
 }
 
 // inWord reports whether a letter or digit stands right before the secret that

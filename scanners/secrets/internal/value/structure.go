@@ -99,7 +99,10 @@ func jwt(s string) (Verdict, string) {
 		Alg, Typ string
 	}
 	var claims map[string]any
-	if !decodeJSON(parts[0], &header) || header.Alg == "" || !decodeJSON(parts[1], &claims) {
+	if !decodeJSON(parts[0], &header) || header.Alg == "" {
+		return Broken, "it does not begin with the header of a JSON Web Token"
+	}
+	if !decodeJSON(parts[1], &claims) {
 		return Odd, "it does not parse as a JSON Web Token"
 	}
 	switch {
