@@ -82,7 +82,7 @@ func (a *app) scanHistory(ctx context.Context, cfg *config.Config, f *gitFlags, 
 	if err != nil {
 		return nil, err
 	}
-	defer store.Close()
+	defer func() { _ = store.Close() }() // it was only read
 	history, err := store.History(ctx, f.Range)
 	if err != nil {
 		return nil, fmt.Errorf("history of %q: %w", path, err)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
@@ -411,7 +412,7 @@ func TestHostileTrees(t *testing.T) {
 		t.Errorf("%d findings, gaps %+v", len(report.Findings), report.Coverage.Gaps)
 	}
 	for _, f := range report.Findings {
-		if p := f.Location.Path; p == "" || strings.HasPrefix(p, "/") || strings.Contains(p, "..") || strings.ContainsAny(p, "\x00\x01\xff") {
+		if p := f.Location.Path; p == "" || strings.HasPrefix(p, "/") || strings.Contains(p, "..") || strings.ContainsAny(p, "\x00\x01") || !utf8.ValidString(p) {
 			t.Errorf("path %q", p)
 		}
 	}
@@ -640,12 +641,13 @@ func TestCorrupt(t *testing.T) {
 	t.Logf("%d cases", cases)
 }
 
+// FuzzParse looks for crashes.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("DIRC\x00\x00\x00\x02\x00\x00\x00\x00" + strings.Repeat("\x00", 20)))
 	f.Add([]byte(commitText(ID{1}, 5, ID{2})))
 	f.Add([]byte(entry("100644", "f", ID{3})))
 	f.Add([]byte(varint(4) + varint(4) + copyOp(0, 4)))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(_ *testing.T, data []byte) {
 		parseIndex(data)
 		parseCommit(ID{}, data)
 		for rest := data; len(rest) > 0; {

@@ -135,9 +135,8 @@ func (p *pack) offset(n int) (int64, error) {
 
 // inflater is what reading needs; it is kept between objects.
 type inflater struct {
-	section *io.SectionReader
-	buf     *bufio.Reader
-	z       io.ReadCloser
+	buf *bufio.Reader
+	z   io.ReadCloser
 }
 
 var inflaters = sync.Pool{New: func() any { return &inflater{buf: bufio.NewReaderSize(nil, 8<<10)} }}

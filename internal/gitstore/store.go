@@ -61,8 +61,7 @@ func Open(path string) (*Store, error) {
 		return nil, err
 	}
 	if err := s.addObjects(filepath.Join(s.commonDir, "objects"), map[string]bool{}, 0); err != nil {
-		s.Close()
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }

@@ -66,10 +66,7 @@ func runs(text []byte, found func(start, end int) (int, error)) error {
 			low = at + 1
 			continue
 		}
-		end := low + minRun
-		for end < len(text) && sextet[text[end]] != 0xff {
-			end++
-		}
+		end := runEnd(text, low+minRun)
 		next, err := found(low, end)
 		if err != nil {
 			return err
@@ -77,6 +74,14 @@ func runs(text []byte, found func(start, end int) (int, error)) error {
 		low = next
 	}
 	return nil
+}
+
+// runEnd returns where the run that at is in ends.
+func runEnd(text []byte, at int) int {
+	for at < len(text) && sextet[text[at]] != 0xff {
+		at++
+	}
+	return at
 }
 
 // lastSeparator returns the index of the last byte below '+' in as many bytes as
@@ -325,8 +330,7 @@ func (w *walk) decodeBase64(b *builder, v *View, done, start, at, end int) (int,
 			}
 			break
 		}
-		for at, end = next, next; end < len(text) && sextet[text[end]] != 0xff; end++ {
-		}
+		at, end = next, runEnd(text, next)
 	}
 	for pad := 0; pad < 2 && end < len(text) && text[end] == '='; pad++ {
 		end++
@@ -365,8 +369,7 @@ func (w *walk) unwrap(v *View, kind holds, depth, start, at, end int) (int, erro
 		if !more {
 			break
 		}
-		for at, end = next, next; end < len(text) && sextet[text[end]] != 0xff; end++ {
-		}
+		at, end = next, runEnd(text, next)
 	}
 	if err := w.spend(len(out)); err != nil {
 		return end, err
@@ -390,7 +393,9 @@ func wrapped(text []byte, end int) (int, bool) {
 	if at >= len(text) || text[at] != '\n' {
 		return 0, false
 	}
-	for at++; at < len(text) && at < end+maxContext && (text[at] == ' ' || text[at] == '\t'); at++ {
+	at++
+	for at < len(text) && at < end+maxContext && (text[at] == ' ' || text[at] == '\t') {
+		at++
 	}
 	// Drawing programs put each piece into a section of its own.
 	if rest, ok := bytes.CutPrefix(text[at:min(len(text), end+maxContext)], []byte("]]>")); ok {

@@ -52,7 +52,9 @@ func (w *walk) decodePercent(v *View, b *builder) error {
 				return err
 			}
 			pos = at + 3
-			for at = pos; at < len(text) && at < pos+windowBytes/2 && !delimits(text[at]) && !isPercent(text, at); at++ {
+			at = pos
+			for at < len(text) && at < pos+windowBytes/2 && !delimits(text[at]) && !isPercent(text, at) {
+				at++
 			}
 		}
 		done = at
