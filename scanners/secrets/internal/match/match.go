@@ -243,11 +243,11 @@ func (m *Matcher) find(ctx context.Context, text []byte, wants func(rule int) bo
 	windows := m.windows.Get().(*[]window)
 	defer m.windows.Put(windows)
 	clear(*windows)
-	s := scan{m: m, text: text, found: found, windows: *windows}
+	s := scan{m: m, text: text, wants: wants, found: found, windows: *windows}
 	s.special = slices.ContainsFunc(letters, func(l string) bool { return bytes.Contains(text, []byte(l)) })
 	for i := range m.rules {
 		w, r := &s.windows[i], &m.rules[i]
-		w.off = r.Expr == nil || !wants(i)
+		w.off = r.Expr == nil
 		w.whole = !w.off && r.factor.Literals == nil
 		w.closed = r.gated && !s.special // keywords are compared as ASCII
 	}
@@ -278,6 +278,7 @@ func (m *Matcher) find(ctx context.Context, text []byte, wants func(rule int) bo
 type scan struct {
 	m       *Matcher
 	text    []byte
+	wants   func(rule int) bool
 	found   func(Match) bool
 	windows []window
 	scratch []byte
@@ -290,6 +291,7 @@ type scan struct {
 // window is the state of one rule.
 type window struct {
 	off    bool // the rule is not wanted
+	asked  bool // whether it is: few rules have a hit, so not before
 	whole  bool // it runs over the whole text, at the end
 	closed bool // no keyword was seen so far
 	open   bool
@@ -325,6 +327,9 @@ func (s *scan) hit(ctx context.Context, u *use, at int) {
 			return
 		}
 	}
+	if !s.wanted(u.rule) {
+		return
+	}
 	f, ahead := &r.factor, r.factor.Right
 	switch {
 	case s.special && f.Fold:
@@ -354,6 +359,16 @@ func (s *scan) hit(ctx context.Context, u *use, at int) {
 	w.end, w.fixed = reachAhead(s.text, w.end, w.fixed, ahead)
 }
 
+// wanted asks once whether a rule is wanted.
+func (s *scan) wanted(rule int) bool {
+	w := &s.windows[rule]
+	if !w.asked {
+		w.asked = true
+		w.off = !s.wants(rule)
+	}
+	return !w.off
+}
+
 // finish runs what is still to be run of a rule.
 func (s *scan) finish(ctx context.Context, rule int) {
 	w := &s.windows[rule]
@@ -361,7 +376,9 @@ func (s *scan) finish(ctx context.Context, rule int) {
 		return
 	}
 	if w.whole {
-		s.run(ctx, rule, 0, len(s.text))
+		if s.wanted(rule) {
+			s.run(ctx, rule, 0, len(s.text))
+		}
 		return
 	}
 	s.flush(ctx, rule)
