@@ -324,3 +324,35 @@ func TestLicenseChoices(t *testing.T) {
 		t.Error("a deep expression is readable")
 	}
 }
+
+// A secret in several places is one finding: a waiver by path must cover all of
+// them, or a new copy elsewhere would pass unseen.
+func TestWaiverCoversAllPlacesOfASecret(t *testing.T) {
+	at := func(paths ...string) *gatehouse.Report {
+		r := badReport()
+		f := gatehouse.Finding{ID: "s9", Fingerprint: "s9", Rule: "github-pat", Kind: gatehouse.KindSecret, Scanner: "secrets", Secret: &gatehouse.Secret{Redacted: "*"}}
+		for i, p := range paths {
+			if l := (gatehouse.Location{Path: p, Line: 1}); i == 0 {
+				f.Location = l
+			} else {
+				f.Also = append(f.Also, l)
+			}
+		}
+		r.Findings = []gatehouse.Finding{f}
+		return r
+	}
+	all := parse(t, waiver("kind: secret", "match: [github-pat]", `scope: {paths: ["docs/**", "test/a.env"]}`))
+	for _, tt := range []struct {
+		paths []string
+		want  int
+	}{
+		{[]string{"docs/a.md"}, 1},
+		{[]string{"docs/a.md", "docs/b.md", "test/a.env"}, 1},
+		{[]string{"docs/a.md", "src/main.go"}, 0},
+		{[]string{"src/main.go", "docs/a.md"}, 0},
+	} {
+		if got := MatchReport(at(tt.paths...), all, testNow)[0].Matches; got != tt.want {
+			t.Errorf("%v: covered %d times, want %d", tt.paths, got, tt.want)
+		}
+	}
+}

@@ -39,13 +39,8 @@ package match
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"runtime"
 	"slices"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/automaton"
@@ -133,102 +128,6 @@ type use struct {
 
 // letters fold to ASCII letters: U+017F to s, U+212A to k.
 var letters = []string{"\u017f", "\u212a"}
-
-// New analyses the rules.
-func New(rules []Rule) (*Matcher, error) {
-	m := &Matcher{rules: make([]rule, len(rules))}
-	m.windows.New = func() any { w := make([]window, len(rules)); return &w }
-	var patterns []string
-	number := map[string]int{}
-	add := func(pattern string, u use) {
-		n, ok := number[pattern]
-		if !ok {
-			n = len(patterns)
-			number[pattern] = n
-			patterns = append(patterns, pattern)
-			m.uses = append(m.uses, nil)
-		}
-		m.uses[n] = append(m.uses[n], u)
-	}
-	factors, err := analyze(rules)
-	if err != nil {
-		return nil, err
-	}
-	for i, r := range rules {
-		if r.Expr == nil {
-			continue
-		}
-		f := factors[i]
-		rl := &m.rules[i]
-		rl.Rule, rl.factor = r, f
-		rl.check = sync.OnceValue(func() *follow.Check {
-			if f.Rest == nil {
-				return nil
-			}
-			if c := follow.New(f.Rest); !c.Trivial() {
-				return c
-			}
-			return nil
-		})
-		if f.First {
-			rl.headed = lazy.Make(func() string { return `\A(?:` + f.Lead.Expr.String() + `)` })
-		}
-		for _, l := range f.Literals {
-			rl.longest = max(rl.longest, len(l))
-			u := use{rule: i, bytes: len(l)}
-			if f.CaseSensitive {
-				u.exact = l
-			}
-			add(strings.ToLower(l), u)
-			rl.gated = rl.gated || !containsKeyword(l, r.Keywords)
-		}
-		rl.ahead = f.Right
-		if f.Fold && f.Literals != nil {
-			rl.ahead.Fixed += utf8.UTFMax * rl.longest
-			for _, l := range letters {
-				add(l, use{rule: i, letter: true})
-			}
-		}
-		rl.gated = len(r.Keywords) > 0 && (rl.gated || f.Literals == nil)
-		if rl.gated {
-			for _, k := range r.Keywords {
-				add(strings.ToLower(k), use{rule: i, keyword: true})
-			}
-		}
-	}
-	m.automaton, err = automaton.Compile(patterns)
-	return m, err
-}
-
-// analyze finds the factors of all rules, on all cores.
-func analyze(rules []Rule) ([]factor.Factor, error) {
-	factors, errs := make([]factor.Factor, len(rules)), make([]error, len(rules))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(rules) {
-					return
-				}
-				if rules[i].Expr == nil {
-					continue
-				}
-				var err error
-				if factors[i], err = factor.Analyze(rules[i].Expr.String()); err != nil {
-					errs[i] = fmt.Errorf("rule %d: %w", i, err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return factors, errors.Join(errs...)
-}
-
-func containsKeyword(literal string, keywords []string) bool {
-	return slices.ContainsFunc(keywords, func(k string) bool { return strings.Contains(strings.ToLower(literal), strings.ToLower(k)) })
-}
 
 // Find calls found for each match in text for which wants is true of the rule.
 // The matches of one rule come in order; those of different rules do not. It
@@ -510,7 +409,9 @@ func (r *Rule) match(rule, base int, loc []int) (m Match, grouped bool) {
 	m = Match{Rule: rule, Whole: Span{base + loc[0], base + loc[1]}, Secret: Span{base + loc[0], base + loc[1]}}
 	g := r.Group
 	if g == FirstGroup {
-		for g = 1; 2*g < len(loc) && loc[2*g] == loc[2*g+1]; g++ {
+		g = 1
+		for 2*g < len(loc) && loc[2*g] == loc[2*g+1] {
+			g++
 		}
 	}
 	if g > 0 && 2*g+1 < len(loc) && loc[2*g] >= 0 {
