@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -63,6 +64,9 @@ func (a *app) scanGit(ctx context.Context, f *gitFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	// A history keeps more (deltas, an entry for each content) than a directory,
+	// so its garbage may not grow as much.
+	debug.SetGCPercent(80)
 	start := a.now()
 	report, err := a.scanHistory(ctx, cfg, f, path)
 	if err != nil {
