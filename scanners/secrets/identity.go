@@ -25,8 +25,8 @@ const (
 
 // identity makes the fingerprints of secrets.
 type identity struct {
-	key   []byte // empty: slow hash
-	memo  *memo
+	key  []byte // empty: slow hash
+	memo *memo
 }
 
 func newIdentity(key []byte) (identity, error) {
