@@ -30,7 +30,7 @@ test: ## run all tests
 	@$(GO) test ./...
 
 race: ## run the tests of the concurrent packages with the race detector
-	@$(GO) test -race . ./internal/cache ./internal/vulndb/... ./policies ./scanners/secrets/... ./scanners/sca
+	@env -u QUALITY_DATA $(GO) test -race . ./internal/cache ./internal/vulndb/... ./internal/gitstore ./policies ./scanners/secrets/... ./scanners/sca
 
 check: fmt vet lint generated tidy test race ## everything that CI checks
 
