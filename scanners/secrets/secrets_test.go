@@ -291,7 +291,7 @@ func TestTooManyIsAGap(t *testing.T) {
 // TestHugeLine bounds memory: a few times the file at most.
 func TestHugeLine(t *testing.T) {
 	if testing.Short() {
-		t.Skip("50 MB")
+		t.Skip("-short: a line of 50 MB is not scanned")
 	}
 	filler := strings.Repeat(`function(a,b){return a.key+"private key"+b["test_"]||aws.get(0x1f)};`, 50<<20/68)
 	text := filler[:20<<20] + " " + pat + " " + filler[20<<20:]
