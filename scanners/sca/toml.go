@@ -222,6 +222,15 @@ func pythonName(s string) string {
 	return strings.ToLower(pythonSeparators.ReplaceAllString(strings.TrimSpace(s), "-"))
 }
 
+// pythonIDs are the packages of each normalised name, as name@version.
+func pythonIDs(packages []tomlPackage) map[string][]string {
+	ids := map[string][]string{}
+	for _, p := range packages {
+		ids[pythonName(p.Name)] = append(ids[pythonName(p.Name)], p.Name+"@"+p.Version)
+	}
+	return ids
+}
+
 // parsePoetryLock reads poetry.lock, and pdm.lock, which differs in that
 // dependencies are requirements and the main group is called default.
 func parsePoetryLock(f *lockfile) (inventory, error) {
@@ -230,10 +239,7 @@ func parsePoetryLock(f *lockfile) (inventory, error) {
 	if err != nil {
 		return inv, err
 	}
-	ids := map[string][]string{}
-	for _, p := range packages {
-		ids[pythonName(p.Name)] = append(ids[pythonName(p.Name)], p.Name+"@"+p.Version)
-	}
+	ids := pythonIDs(packages)
 	direct := map[string]bool{}
 	for _, data := range f.context("pyproject.toml") {
 		if m, err := readPyproject(data); err == nil {
@@ -344,10 +350,7 @@ func parsePylock(f *lockfile) (inventory, error) {
 	if err != nil {
 		return inv, err
 	}
-	ids := map[string][]string{}
-	for _, p := range packages {
-		ids[pythonName(p.Name)] = append(ids[pythonName(p.Name)], p.Name+"@"+p.Version)
-	}
+	ids := pythonIDs(packages)
 	for i, p := range packages {
 		if p.Name == "" {
 			continue

@@ -50,7 +50,7 @@ func generate(root string, open bool) ([]byte, error) {
 			return docs[t.Name()]
 		}}
 	s := r.Reflect(&render.Document{})
-	s.ID = "https://gatehouse.dev/schemas/report-v1.json"
+	s.ID = "https://github.com/gatehouse-sec/gatehouse/internal/render/schema/report.schema.json"
 	s.Title = "gatehouse report and verdict, version 1"
 	b, err := json.Marshal(s)
 	if err != nil {

@@ -36,7 +36,7 @@ func functions() template.FuncMap {
 	}
 	add(serialisers())
 	add(durations())
-	add(stubs())
+	add(fixedFunctions())
 	add(template.FuncMap{
 		"required": func(message string, v any) (any, error) {
 			if s, ok := v.(string); v == nil || ok && s == "" {
@@ -109,9 +109,9 @@ func bounded(seq any) any {
 	}
 }
 
-// stubs replace functions whose results differ from run to run, or take long
-// to compute: nothing that a check looks at depends on them.
-func stubs() template.FuncMap {
+// fixedFunctions take the place of functions whose results differ from run to
+// run, or take long to compute: nothing that a check looks at depends on them.
+func fixedFunctions() template.FuncMap {
 	word := func(n int) (string, error) {
 		if n < 0 || n > maxRepeat {
 			return "", errors.New("the text is too long")
