@@ -212,6 +212,10 @@ type Secret struct {
 	// Suppressed is set if something in the target or in a list of what is
 	// known says that the finding does not count. Policies decide.
 	Suppressed *Suppression `json:"suppressed,omitempty"`
+	// SuppressedIn says, by the id of a commit in lower-case hex, what asks
+	// that the finding does not count if it came with that commit. A scanner
+	// sets it, as it does not know the commit; a report does not have it.
+	SuppressedIn map[string]Suppression `json:"suppressed_in,omitempty" jsonschema:"-"`
 }
 
 // Confidence is how sure it is that a finding is what it looks like.
@@ -247,6 +251,91 @@ type Vulnerability struct {
 	Source string `json:"source"`
 	// Published is an RFC 3339 date or time; may be empty.
 	Published string `json:"published,omitempty"`
+	// Ratings are what each source says about the severity, sorted by source;
+	// may be empty.
+	Ratings []Rating `json:"ratings,omitempty"`
+	// Exploited is the date on which CISA's catalogue of known exploited
+	// vulnerabilities took it up; empty if it did not, or the database has no
+	// such data.
+	Exploited string `json:"exploited,omitempty"`
+	// EPSS is the probability of exploitation in the next 30 days, 0 to 1, and
+	// EPSSPercentile its rank among all; both 0 if the database has none. See
+	// https://www.first.org/epss.
+	EPSS           float64 `json:"epss,omitempty"`
+	EPSSPercentile float64 `json:"epss_percentile,omitempty"`
+	// Malicious is true if the package itself is the attack.
+	Malicious bool `json:"malicious,omitempty"`
+	// Direct and Scope are those of the component.
+	Direct bool  `json:"direct"`
+	Scope  Scope `json:"scope,omitempty"`
+	// Paths lead from a direct dependency to the package, as name@version,
+	// shortest first; at most 5. Empty if the package is direct, or the file
+	// does not say how it comes in.
+	Paths [][]string `json:"paths,omitempty"`
+	// Upgrade is the smallest change of a direct dependency that removes the
+	// problem; nil if none is known.
+	Upgrade *Upgrade `json:"upgrade,omitempty"`
+	// Reachability says whether the program uses what is vulnerable; empty if
+	// nobody looked.
+	Reachability *Reachability `json:"reachability,omitempty"`
+	// VEX is what a VEX statement says about the finding; nil if there is none.
+	// Policies decide what it counts.
+	VEX *VEX `json:"vex,omitempty"`
+}
+
+// Rating is one source's judgement of a vulnerability.
+type Rating struct {
+	// Source is the id of the source, such as "nvd" or "ghsa".
+	Source   string   `json:"source"`
+	Severity Severity `json:"severity"`
+	// Score is a CVSS base score, 0 to 10, and Vector the CVSS vector that it
+	// comes from; 0 and empty if there is none.
+	Score  float64 `json:"score,omitempty"`
+	Vector string  `json:"vector,omitempty"`
+}
+
+// Upgrade is a change of one dependency that the target asks for.
+type Upgrade struct {
+	// Package is the direct dependency to change, From its present version and
+	// To the one to move to. To is empty if only the lockfile must be made
+	// anew: what is asked for allows a good version already.
+	Package string `json:"package"`
+	From    string `json:"from,omitempty"`
+	To      string `json:"to,omitempty"`
+	// How says in a clause what to do: a command or an edit.
+	How string `json:"how"`
+	// Location is the line to edit; nil if it is not known.
+	Location *Location `json:"location,omitempty"`
+}
+
+// Reachability says whether vulnerable code is used.
+type Reachability struct {
+	// State is "called", "imported", "present" or "unreachable".
+	State string `json:"state"`
+	// Symbols are the vulnerable functions that the state is about; may be
+	// empty.
+	Symbols []string `json:"symbols,omitempty"`
+	// Trace is a call stack from the program to the symbol, outermost first;
+	// may be empty.
+	Trace []string `json:"trace,omitempty"`
+	// Why says how it was found out, as a clause.
+	Why string `json:"why"`
+}
+
+// VEX is a statement about a vulnerability in a product; see
+// https://github.com/openvex/spec.
+type VEX struct {
+	// Status is "not_affected", "affected", "fixed" or "under_investigation".
+	Status string `json:"status"`
+	// Justification is one of OpenVEX's for not_affected; may be empty.
+	Justification string `json:"justification,omitempty"`
+	// Statement is the impact or action in the author's words; may be empty.
+	Statement string `json:"statement,omitempty"`
+	// Author and Time are those of the statement; may be empty.
+	Author string `json:"author,omitempty"`
+	Time   string `json:"time,omitempty"`
+	// Document is the path or id of the document.
+	Document string `json:"document"`
 }
 
 // Misconfiguration is a configured thing that breaks a rule.
@@ -295,6 +384,60 @@ type Component struct {
 	// DependsOn are the purls of the packages it needs, sorted; empty if there
 	// are none or the file does not say.
 	DependsOn []string `json:"depends_on,omitempty"`
+	// Scope says what the package is for; empty if the file does not say.
+	Scope Scope `json:"scope,omitempty"`
+	// Requirement is the range that the target asks for, as written; empty if
+	// it is not asked for directly or the file does not say.
+	Requirement string `json:"requirement,omitempty"`
+	// Declared is the line of the manifest that asks for it; nil if that is
+	// Location, or not known.
+	Declared *Location `json:"declared,omitempty"`
+	// Workspace is the directory of the project that asks for it; empty for
+	// the one beside the file.
+	Workspace string `json:"workspace,omitempty"`
+	// Hashes are digests of its archive as "algorithm:hex", sorted; empty if
+	// the file has none.
+	Hashes []string `json:"hashes,omitempty"`
+	// Origin says where it comes from; nil if the file does not say.
+	Origin *Origin `json:"origin,omitempty"`
+	// InstallScript is true if it runs code of its own when it is installed.
+	InstallScript bool `json:"install_script,omitempty"`
+	// Deprecated is what its publisher says against its use: deprecated,
+	// yanked or retracted, with the reason; empty if nothing is known.
+	Deprecated string `json:"deprecated,omitempty"`
+	// Similar is a well-known package with a name so near that one may be
+	// meant for the other; empty if there is none.
+	Similar string `json:"similar,omitempty"`
+	// Installed is true for a package that is there itself, rather than named
+	// by a lockfile or manifest.
+	Installed bool `json:"installed,omitempty"`
+}
+
+// Scope is what a package is needed for.
+type Scope string
+
+// The scopes.
+const (
+	ScopeRuntime  Scope = "runtime"
+	ScopeDev      Scope = "dev"
+	ScopeTest     Scope = "test"
+	ScopeBuild    Scope = "build"
+	ScopeOptional Scope = "optional"
+	ScopePeer     Scope = "peer"
+)
+
+// Origin is where a package comes from.
+type Origin struct {
+	// Kind is "registry", "git", "url", "path" or "workspace".
+	Kind string `json:"kind"`
+	// URL is that of the registry, repository or archive, without credentials;
+	// may be empty.
+	URL string `json:"url,omitempty"`
+	// Revision is a commit, tag or branch as written; may be empty.
+	Revision string `json:"revision,omitempty"`
+	// Pinned is true if the origin cannot give something else tomorrow: a
+	// commit, a digest, or a version of a registry that never changes one.
+	Pinned bool `json:"pinned"`
 }
 
 // Document is a configuration file, parsed for policies that judge
