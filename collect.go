@@ -73,7 +73,11 @@ func (s *scan) report() *Report {
 	r.Findings = mergeSecrets(r.Findings)
 	seen := map[string]int{}
 	for i := range r.Findings {
-		r.Findings[i].ID = unique(seen, r.Findings[i].Fingerprint)
+		f := &r.Findings[i]
+		f.ID = unique(seen, f.Fingerprint)
+		if f.Secret != nil && f.History == nil {
+			f.Secret.SuppressedIn = nil // it came with no commit
+		}
 	}
 	for i := range r.Coverage.Gaps {
 		g := &r.Coverage.Gaps[i]

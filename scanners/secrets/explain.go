@@ -155,15 +155,21 @@ func (s *scanner) explain(ctx context.Context, v *views.View) ([]Explanation, er
 			e.Found = true
 			text := &rules.Text{Path: v.Path, All: v.Text, Whole: m.Whole, Secret: m.Secret}
 			e.Confidence, e.Why = r.Judge(text)
-			secret := v.Text[m.Secret.Start:m.Secret.End]
-			fingerprint, err := s.identity.fingerprint(r.ID, secret)
+			fingerprint, err := s.identity.fingerprint(r.ID, v.Text[m.Secret.Start:m.Secret.End])
 			if err != nil {
 				return nil, err
 			}
-			by, note := s.suppressed(text, &known.Secret{Text: secret, Fingerprint: fingerprint, Path: v.Path, Line: v.Place(m.Whole.Start).Line, Rules: []string{r.ID}},
-				gatehouse.Location{Path: v.Path, Line: at.Line})
-			if by != nil {
-				note = "suppressed by " + by.By + " at " + by.Location.String()
+			k := known.Secret{Texts: by.texts(v.Text), Fingerprint: fingerprint, Path: v.Path, Line: v.Place(m.Whole.Start).Line, Rules: by.ids}
+			suppressed, note := s.suppressed(text, &k, gatehouse.Location{Path: v.Path, Line: at.Line})
+			in, err := s.suppressedIn(r, text, &k)
+			if err != nil {
+				return nil, err
+			}
+			switch {
+			case suppressed != nil:
+				note = "suppressed by " + suppressed.By + " at " + suppressed.Location.String()
+			case len(in) > 0:
+				note = strings.TrimPrefix(note+fmt.Sprintf("; suppressed in a history if it came with one of %d commits", len(in)), "; ")
 			}
 			if note != "" {
 				e.Why += "; " + note

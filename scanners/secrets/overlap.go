@@ -8,10 +8,24 @@ import (
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/rules"
 )
 
-// settled is a match with the ids of all rules that match there, its own first.
+// settled is a match with the ids of all rules that match there, its own first,
+// and what these take as the secret.
 type settled struct {
 	match.Match
-	ids []string
+	ids     []string
+	secrets []match.Span
+}
+
+// texts are the secret as each rule cuts it, without those that are less than
+// half of it: who knows a small part does not know the whole.
+func (s *settled) texts(text []byte) [][]byte {
+	var out [][]byte
+	for _, o := range s.secrets {
+		if 2*(o.End-o.Start) >= s.Secret.End-s.Secret.Start {
+			out = append(out, text[o.Start:o.End])
+		}
+	}
+	return out
 }
 
 // settle sorts matches by place and keeps, where the secret of one lies within
@@ -55,7 +69,8 @@ func settle(all []rules.Rule, matches []match.Match) []settled {
 				kept = append(kept, settled{Match: m})
 				i = len(kept) - 1 - first
 			}
-			kept[first+i].ids = append(kept[first+i].ids, all[m.Rule].ID)
+			k := &kept[first+i]
+			k.ids, k.secrets = append(k.ids, all[m.Rule].ID), append(k.secrets, m.Secret)
 		}
 		slices.SortFunc(kept[first:], func(a, b settled) int {
 			return cmp.Or(cmp.Compare(a.Secret.Start, b.Secret.Start), cmp.Compare(a.Rule, b.Rule))

@@ -30,7 +30,7 @@ import (
 )
 
 // version changes with the results that the code of this package gives.
-const version = "3"
+const version = "4"
 
 // Name is the name of the scanner.
 const Name = "secrets"
@@ -309,8 +309,12 @@ func (r *reporter) report(ctx context.Context, v *views.View, matches []settled)
 		}
 		text := &rules.Text{Path: v.Path, All: v.Text, Whole: m.Whole, Secret: m.Secret}
 		confidence, why := rule.Judge(text)
-		suppressed, note := r.scanner.suppressed(text, &known.Secret{Text: secret, Fingerprint: fingerprint, Path: v.Path,
-			Line: v.Place(m.Whole.Start).Line, Rules: m.ids}, location)
+		k := known.Secret{Texts: m.texts(v.Text), Fingerprint: fingerprint, Path: v.Path, Line: v.Place(m.Whole.Start).Line, Rules: m.ids}
+		suppressed, note := r.scanner.suppressed(text, &k, location)
+		suppressedIn, err := r.scanner.suppressedIn(rule, text, &k)
+		if err != nil {
+			return err
+		}
 		if note != "" {
 			why += "; " + note
 		}
@@ -328,7 +332,8 @@ func (r *reporter) report(ctx context.Context, v *views.View, matches []settled)
 			Location:    location,
 			Fix:         fix,
 			Fingerprint: fingerprint,
-			Secret:      &gatehouse.Secret{Redacted: shown, Category: rule.Category, Within: at.Within, Confidence: confidence, Why: why, Suppressed: suppressed},
+			Secret: &gatehouse.Secret{Redacted: shown, Category: rule.Category, Within: at.Within, Confidence: confidence, Why: why,
+				Suppressed: suppressed, SuppressedIn: suppressedIn},
 		})
 	}
 	return nil
@@ -352,14 +357,20 @@ func (r *reporter) reportPath(f *gatehouse.File) error {
 		if err != nil {
 			return err
 		}
+		k := known.Secret{Texts: [][]byte{f.Data}, Fingerprint: fingerprint, Path: f.Path, Rules: []string{rule.ID}}
 		var suppressed *gatehouse.Suppression
-		if e, ok := r.scanner.known.Find(&known.Secret{Text: f.Data, Fingerprint: fingerprint, Path: f.Path, Rules: []string{rule.ID}}); ok {
-			suppressed = &gatehouse.Suppression{By: "a list of known secrets", Location: gatehouse.Location{Path: e.Name, Line: e.Line}}
+		if e, ok := r.scanner.known.Find(&k); ok {
+			by := byKnown(e)
+			suppressed = &by
+		}
+		suppressedIn, err := r.scanner.suppressedIn(rule, &rules.Text{Path: f.Path}, &k)
+		if err != nil {
+			return err
 		}
 		r.pass.Report(gatehouse.Finding{
 			Rule: rule.ID, Kind: gatehouse.KindSecret, Severity: rule.Severity, Title: rule.Title, Fix: fix, Fingerprint: fingerprint,
 			Message: fmt.Sprintf("This file is a credential by its name (%s)", rule.Title),
-			Secret: &gatehouse.Secret{Redacted: "the whole file", Category: rule.Category, Suppressed: suppressed,
+			Secret: &gatehouse.Secret{Redacted: "the whole file", Category: rule.Category, Suppressed: suppressed, SuppressedIn: suppressedIn,
 				Confidence: gatehouse.ConfidenceMedium, Why: "its name says so; its content was not judged"},
 		})
 	}

@@ -199,6 +199,11 @@ func (a *Allowlist) check() error {
 	if len(a.Commits)+len(a.Paths)+len(a.Regexes)+len(a.StopWords) == 0 {
 		return errors.New("it has none of commits, paths, regexes and stopwords")
 	}
+	for _, c := range a.Commits {
+		if n := len(strings.TrimSpace(c)); n != 40 && n != 64 || strings.Trim(strings.ToLower(strings.TrimSpace(c)), "0123456789abcdef") != "" {
+			return fmt.Errorf("commit %.70q is no full id of 40 or 64 hexadecimal digits, and so would allow nothing", c)
+		}
+	}
 	if slices.Contains(a.StopWords, "") {
 		return errors.New("a stop word is empty, which allows everything")
 	}

@@ -23,6 +23,8 @@ type List struct {
 	sums         map[[sha256.Size]byte]Entry
 	fingerprints map[string]Entry
 	places       map[place]Entry
+	// commits are places that count only for what came with a commit.
+	commits map[place]map[string]Entry
 }
 
 // Entry is where a list says that a secret is known.
@@ -32,23 +34,24 @@ type Entry struct {
 	Line int
 }
 
-// place is a finding by where it is; commit is empty for any.
+// place is a finding by where it is.
 type place struct {
-	commit, path, rule string
-	line               int
+	path, rule string
+	line       int
 }
 
 // Secret is a finding that may be known.
 type Secret struct {
-	// Text is the secret.
-	Text []byte
+	// Texts are the secret as each rule that matches there cuts it, that of the
+	// finding first.
+	Texts [][]byte
 	// Fingerprint is that of the finding.
 	Fingerprint string
-	// Commit is empty if it comes from no history; Path and Line are where it
-	// is, and Rules the ids of all rules that match there.
-	Commit, Path string
-	Line         int
-	Rules        []string
+	// Path and Line are where it is, and Rules the ids of all rules that match
+	// there.
+	Path  string
+	Line  int
+	Rules []string
 }
 
 // Digest identifies the lists.
@@ -63,15 +66,19 @@ func (l *List) Digest() string {
 // content:
 //
 //   - a JSON object with findings: a report of this program;
-//   - a JSON array: a report of gitleaks, whose secrets may be redacted;
+//   - a JSON object with findings of betterleaks, version 2, which have a sum
+//     of each secret;
+//   - a JSON array, or null: a report of gitleaks or of betterleaks, version 1,
+//     whose secrets may be redacted;
 //   - lines with 64 hexadecimal digits, perhaps after "sha256:": sums of
-//     secrets;
+//     secrets, as in .betterleaksignore;
 //   - lines with path:rule:line or commit:path:rule:line: .gitleaksignore.
 //
 // Empty lines and what stands behind "#" do not count.
 func (l *List) Add(name string, data []byte) error {
 	if l.sums == nil {
 		l.sums, l.fingerprints, l.places = map[[sha256.Size]byte]Entry{}, map[string]Entry{}, map[place]Entry{}
+		l.commits = map[place]map[string]Entry{}
 	}
 	l.names = append(l.names, name)
 	sum := sha256.Sum256(append(append(l.digest, name...), data...))
@@ -80,7 +87,7 @@ func (l *List) Add(name string, data []byte) error {
 	switch {
 	case bytes.HasPrefix(trimmed, []byte("{")):
 		return l.addReport(name, trimmed)
-	case bytes.HasPrefix(trimmed, []byte("[")):
+	case bytes.HasPrefix(trimmed, []byte("[")) || string(trimmed) == "null":
 		return l.addGitleaks(name, trimmed)
 	}
 	return l.addLines(name, trimmed)
@@ -90,6 +97,9 @@ func (l *List) addReport(name string, data []byte) error {
 	type finding struct {
 		Kind        string `json:"kind"`
 		Fingerprint string `json:"fingerprint"`
+		Match       struct {
+			Fingerprint string `json:"fingerprint"`
+		} `json:"match"`
 	}
 	var r struct {
 		Findings []finding `json:"findings"`
@@ -107,12 +117,26 @@ func (l *List) addReport(name string, data []byte) error {
 	if all == nil {
 		return fmt.Errorf("%s: it is a JSON object without findings: want a report that gatehouse wrote with -o json", name)
 	}
-	for _, f := range all {
-		if f.Kind == "secret" && f.Fingerprint != "" {
+	for i, f := range all {
+		sum, ok := parseSum(f.Match.Fingerprint)
+		switch {
+		case ok:
+			l.sums[sum] = Entry{Name: name}
+		case f.Kind == "secret" && f.Fingerprint != "":
 			l.fingerprints[f.Fingerprint] = Entry{Name: name}
+		case f.Kind == "":
+			return fmt.Errorf("%s: finding %d has neither kind nor match.fingerprint: want a report of gatehouse or betterleaks", name, i+1)
 		}
 	}
 	return nil
+}
+
+func parseSum(s string) (sum [sha256.Size]byte, ok bool) {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(sum) {
+		return sum, false
+	}
+	return [sha256.Size]byte(b), true
 }
 
 func (l *List) addGitleaks(name string, data []byte) error {
@@ -131,9 +155,37 @@ func (l *List) addGitleaks(name string, data []byte) error {
 			l.sums[sha256.Sum256([]byte(f.Secret))] = Entry{Name: name}
 			continue
 		}
-		l.places[place{"", slashes(f.File), f.RuleID, f.StartLine}] = Entry{Name: name}
+		// Its line is that of the commit, and means nothing elsewhere.
+		commit, ok := parseCommit(f.Commit)
+		if !ok && f.Commit != "" {
+			return fmt.Errorf("%s: entry %d: its commit is no id of 40 or 64 hexadecimal digits", name, i+1)
+		}
+		if f.File == "" {
+			return fmt.Errorf("%s: entry %d is redacted and has no File, so it says of no secret that it is known", name, i+1)
+		}
+		l.addPlace(commit, place{slashes(f.File), f.RuleID, f.StartLine}, Entry{Name: name})
 	}
 	return nil
+}
+
+// addPlace adds a place; commit is empty for any.
+func (l *List) addPlace(commit string, p place, at Entry) {
+	if commit == "" {
+		l.places[p] = at
+		return
+	}
+	if l.commits[p] == nil {
+		l.commits[p] = map[string]Entry{}
+	}
+	l.commits[p][commit] = at
+}
+
+// parseCommit reads the full id of a commit, SHA-1 or SHA-256.
+func parseCommit(s string) (string, bool) {
+	if _, err := hex.DecodeString(s); err != nil || len(s) != 40 && len(s) != 64 {
+		return "", false
+	}
+	return strings.ToLower(s), true
 }
 
 // jsonError leaves out what the text holds, which may be a secret.
@@ -159,37 +211,38 @@ func (l *List) addLines(name string, data []byte) error {
 			continue
 		}
 		at := Entry{Name: name, Line: n}
-		if sum, err := hex.DecodeString(strings.TrimPrefix(line, "sha256:")); err == nil && len(sum) == sha256.Size {
-			l.sums[[sha256.Size]byte(sum)] = at
+		if sum, ok := parseSum(strings.TrimPrefix(line, "sha256:")); ok {
+			l.sums[sum] = at
 			continue
 		}
-		p, ok := parsePlace(line)
+		commit, p, ok := parsePlace(line)
 		if !ok {
 			return fmt.Errorf("%s:%d: the line is neither a SHA-256 sum nor path:rule:line nor commit:path:rule:line", name, n)
 		}
-		l.places[p] = at
+		l.addPlace(commit, p, at)
 	}
 	return nil
 }
 
 // parsePlace reads a line of .gitleaksignore. A path may have colons.
-func parsePlace(s string) (p place, ok bool) {
+func parsePlace(s string) (commit string, p place, ok bool) {
 	parts := strings.Split(s, ":")
 	if len(parts) < 3 {
-		return p, false
+		return "", p, false
 	}
 	line, err := strconv.Atoi(parts[len(parts)-1])
 	if err != nil || line < 0 {
-		return p, false
+		return "", p, false
 	}
 	p = place{rule: parts[len(parts)-2], line: line}
 	parts = parts[:len(parts)-2]
-	if _, err := hex.DecodeString(parts[0]); err == nil && len(parts) > 1 && len(parts[0]) == 40 {
-		p.commit = strings.ToLower(parts[0])
-		parts = parts[1:]
+	if len(parts) > 1 {
+		if commit, ok = parseCommit(parts[0]); ok {
+			parts = parts[1:]
+		}
 	}
 	p.path = slashes(strings.Join(parts, ":"))
-	return p, p.rule != "" && p.path != ""
+	return commit, p, p.rule != "" && p.path != ""
 }
 
 // slashes also takes the "!" before the entries of archives as gitleaks writes
@@ -203,22 +256,38 @@ func (l *List) Find(s *Secret) (Entry, bool) {
 	if l == nil || len(l.names) == 0 {
 		return Entry{}, false
 	}
-	if e, ok := l.sums[sha256.Sum256(s.Text)]; ok {
-		return e, true
+	for _, text := range s.Texts {
+		if e, ok := l.sums[sha256.Sum256(text)]; ok {
+			return e, true
+		}
 	}
 	if e, ok := l.fingerprints[s.Fingerprint]; ok {
 		return e, true
 	}
 	for _, rule := range s.Rules {
-		if e, ok := l.places[place{"", s.Path, rule, s.Line}]; ok {
-			return e, true
-		}
-		if s.Commit == "" {
-			continue
-		}
-		if e, ok := l.places[place{strings.ToLower(s.Commit), s.Path, rule, s.Line}]; ok {
+		if e, ok := l.places[place{s.Path, rule, s.Line}]; ok {
 			return e, true
 		}
 	}
 	return Entry{}, false
+}
+
+// Commits says with which commits a secret must have come to be known, in
+// lower-case hex, and by which list.
+func (l *List) Commits(s *Secret) map[string]Entry {
+	if l == nil || len(l.commits) == 0 {
+		return nil
+	}
+	var all map[string]Entry
+	for _, rule := range s.Rules {
+		for c, e := range l.commits[place{s.Path, rule, s.Line}] {
+			if all == nil {
+				all = map[string]Entry{}
+			}
+			if _, ok := all[c]; !ok {
+				all[c] = e
+			}
+		}
+	}
+	return all
 }

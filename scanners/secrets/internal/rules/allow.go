@@ -25,18 +25,20 @@ const (
 // set: then one of each sort that the list has must hold.
 type Allow struct {
 	Description string
-	All         bool
-	Commits     []string // lower case
-	Paths       []*lazy.Regexp
-	Regexes     []*lazy.Regexp
-	Target      Target
-	StopWords   []string // lower case
+	// Name is that of the file that the list stands in.
+	Name      string
+	All       bool
+	Commits   []string // lower case
+	Paths     []*lazy.Regexp
+	Regexes   []*lazy.Regexp
+	Target    Target
+	StopWords []string // lower case
 
 	words func() (*automaton.Automaton, error)
 }
 
-func newAllow(g *gitleaks.Allowlist) *Allow {
-	a := &Allow{Description: title(g.Description), All: g.All()}
+func newAllow(name string, g *gitleaks.Allowlist) *Allow {
+	a := &Allow{Description: title(g.Description), Name: name, All: g.All()}
 	for _, c := range g.Commits {
 		a.Commits = append(a.Commits, strings.ToLower(strings.TrimSpace(c)))
 	}
@@ -72,18 +74,36 @@ func (a *Allow) describe() string {
 	return fmt.Sprintf("%t %d %q %q %q %q", a.All, a.Target, a.Commits, a.Paths, a.Regexes, a.StopWords)
 }
 
-// Covers reports whether the list says that the text is no secret, and by what:
-// a clause.
+// Covers reports whether the list says that the text is no secret, whatever the
+// commit that it came with, and by what: a clause.
 func (a *Allow) Covers(t *Text) (string, bool, error) {
-	type sort struct {
+	if a.All && len(a.Commits) > 0 {
+		return "", false, nil // see CommitsOf
+	}
+	return a.covers(t)
+}
+
+// CommitsOf are the commits for which alone the list says that the text is no
+// secret.
+func (a *Allow) CommitsOf(t *Text) ([]string, error) {
+	if len(a.Commits) == 0 {
+		return nil, nil
+	}
+	if a.All && len(a.Paths)+len(a.Regexes)+len(a.StopWords) > 0 {
+		if _, yes, err := a.covers(t); err != nil || !yes {
+			return nil, err
+		}
+	}
+	return a.Commits, nil
+}
+
+// covers is about all but the commit.
+func (a *Allow) covers(t *Text) (string, bool, error) {
+	for _, c := range []struct {
 		name  string
 		given bool
 		holds func() (bool, error)
-	}
-	for _, c := range []sort{
-		{"its commit", len(a.Commits) > 0, func() (bool, error) {
-			return t.Commit != "" && slices.Contains(a.Commits, strings.ToLower(t.Commit)), nil
-		}},
+	}{
 		{"its path", len(a.Paths) > 0, func() (bool, error) { return anyMatch(a.Paths, []byte(t.Path)) }},
 		{"an expression", len(a.Regexes) > 0, func() (bool, error) {
 			return anyMatch(a.Regexes, t.target(a.Target))
@@ -139,4 +159,23 @@ func (r *Rule) AllowsPath(path string) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// AllowedIn says for which commits an allow list takes a match that is not
+// refused, in lower-case hex, and which one.
+func (r *Rule) AllowedIn(t *Text) (map[string]*Allow, error) {
+	var by map[string]*Allow
+	for _, a := range r.Allow {
+		commits, err := a.CommitsOf(t)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range commits {
+			if by == nil {
+				by = map[string]*Allow{}
+			}
+			by[c] = a
+		}
+	}
+	return by, nil
 }

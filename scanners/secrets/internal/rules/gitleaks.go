@@ -21,7 +21,7 @@ func fromGitleaks() ([]Rule, error) {
 	}
 	out := make([]Rule, 0, len(c.Rules))
 	for i := range c.Rules {
-		r, err := convertGitleaks(&c.Rules[i], Gitleaks)
+		r, err := convertGitleaks("gitleaks", &c.Rules[i], Gitleaks)
 		if err != nil {
 			return nil, fmt.Errorf("secret rule %q of gitleaks: %w", c.Rules[i].ID, err)
 		}
@@ -30,7 +30,7 @@ func fromGitleaks() ([]Rule, error) {
 	return out, nil
 }
 
-func convertGitleaks(g *gitleaks.Rule, source Source) (Rule, error) {
+func convertGitleaks(name string, g *gitleaks.Rule, source Source) (Rule, error) {
 	r := Rule{
 		ID: g.ID, Title: gitleaksTitle(g.ID), Category: provider(g.ID), Severity: gatehouse.SeverityHigh, Source: source, Tags: g.Tags,
 		Group: match.FirstGroup, Entropy: g.Entropy, Keywords: g.Keywords, Hidden: g.SkipReport, Judged: source != User,
@@ -48,7 +48,7 @@ func convertGitleaks(g *gitleaks.Rule, source Source) (Rule, error) {
 		r.Path = lazy.New(g.Path)
 	}
 	for i := range g.Allowlists {
-		r.Allow = append(r.Allow, newAllow(&g.Allowlists[i]))
+		r.Allow = append(r.Allow, newAllow(name, &g.Allowlists[i]))
 	}
 	for _, q := range g.Required {
 		n := Required{Rule: q.ID, Lines: -1, Columns: -1}
@@ -84,7 +84,7 @@ func fromConfig(name string, c *gitleaks.Config, usesDefault bool) ([]Rule, erro
 		if usesDefault && !c.Own[c.Rules[i].ID] {
 			continue
 		}
-		r, err := convertGitleaks(&c.Rules[i], User)
+		r, err := convertGitleaks(name, &c.Rules[i], User)
 		if err == nil {
 			err = r.compile()
 		}
@@ -102,7 +102,7 @@ func fromConfig(name string, c *gitleaks.Config, usesDefault bool) ([]Rule, erro
 func globalAllow(name string, c *gitleaks.Config) ([]*Allow, error) {
 	var global []*Allow
 	for i := range c.Allowlists {
-		a := newAllow(&c.Allowlists[i])
+		a := newAllow(name, &c.Allowlists[i])
 		if err := a.compile(); err != nil {
 			return nil, fmt.Errorf("%s: allow list for all rules: %w", name, err)
 		}

@@ -10,9 +10,8 @@ import (
 
 // Text is a match and where it stands.
 type Text struct {
-	// Path is that of the file, and Commit the commit in which it was added;
-	// empty if it comes from no history.
-	Path, Commit string
+	// Path is that of the file.
+	Path string
 	// All is the text, Whole the match and Secret the secret in it.
 	All           []byte
 	Whole, Secret match.Span
