@@ -8,41 +8,42 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
+	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/inventory"
 )
 
 // sample is a small lockfile that names one package.
 type sample struct {
-	eco  *ecosystem
+	eco  *inventory.Ecosystem
 	path string
 	text func(name, version string) string
 }
 
 var samples = []sample{
-	{npm, "package-lock.json", func(n, v string) string {
+	{inventory.NPM, "package-lock.json", func(n, v string) string {
 		return fmt.Sprintf(`{"lockfileVersion":3,"packages":{"":{"name":"canary"},"node_modules/%s":{"version":%q}}}`, n, v)
 	}},
-	{pypi, "requirements.txt", func(n, v string) string { return n + "==" + v + "\n" }},
-	{golang, "go.mod", func(n, v string) string {
+	{inventory.PyPI, "requirements.txt", func(n, v string) string { return n + "==" + v + "\n" }},
+	{inventory.Golang, "go.mod", func(n, v string) string {
 		return fmt.Sprintf("module canary.invalid/m\n\ngo 1.17\n\nrequire %s v%s\n", n, strings.TrimPrefix(v, "v"))
 	}},
-	{cargo, "Cargo.lock", func(n, v string) string {
+	{inventory.Cargo, "Cargo.lock", func(n, v string) string {
 		return fmt.Sprintf("version = 3\n\n[[package]]\nname = %q\nversion = %q\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\n", n, v)
 	}},
-	{gem, "Gemfile.lock", func(n, v string) string { return fmt.Sprintf("GEM\n  specs:\n    %s (%s)\n", n, v) }},
-	{composer, "composer.lock", func(n, v string) string { return fmt.Sprintf(`{"packages":[{"name":%q,"version":%q}]}`, n, v) }},
-	{maven, "gradle.lockfile", func(n, v string) string { return fmt.Sprintf("%s:%s=runtimeClasspath\n", n, v) }},
-	{nuget, "packages.config", func(n, v string) string {
+	{inventory.Gem, "Gemfile.lock", func(n, v string) string { return fmt.Sprintf("GEM\n  specs:\n    %s (%s)\n", n, v) }},
+	{inventory.Composer, "composer.lock", func(n, v string) string { return fmt.Sprintf(`{"packages":[{"name":%q,"version":%q}]}`, n, v) }},
+	{inventory.Maven, "gradle.lockfile", func(n, v string) string { return fmt.Sprintf("%s:%s=runtimeClasspath\n", n, v) }},
+	{inventory.NuGet, "packages.config", func(n, v string) string {
 		return fmt.Sprintf(`<packages><package id=%q version=%q/></packages>`, n, v)
 	}},
-	{hex, "mix.lock", func(n, v string) string { return fmt.Sprintf("%%{\n  %q: {:hex, :%s, %q, \"\"},\n}\n", n, n, v) }},
-	{pub, "pubspec.lock", func(n, v string) string {
+	{inventory.Hex, "mix.lock", func(n, v string) string { return fmt.Sprintf("%%{\n  %q: {:hex, :%s, %q, \"\"},\n}\n", n, n, v) }},
+	{inventory.Pub, "pubspec.lock", func(n, v string) string {
 		return fmt.Sprintf("packages:\n  %s:\n    dependency: \"direct main\"\n    source: hosted\n    version: %q\n", n, v)
 	}},
-	{conan, "conan.lock", func(n, v string) string { return fmt.Sprintf(`{"version":"0.5","requires":["%s/%s"]}`, n, v) }},
-	{swift, "Package.resolved", func(n, v string) string {
+	{inventory.Conan, "conan.lock", func(n, v string) string { return fmt.Sprintf(`{"version":"0.5","requires":["%s/%s"]}`, n, v) }},
+	{inventory.Swift, "Package.resolved", func(n, v string) string {
 		return fmt.Sprintf(`{"version":2,"pins":[{"location":"https://%s","state":{"version":%q}}]}`, n, v)
 	}},
-	{julia, "Manifest.toml", func(n, v string) string {
+	{inventory.Julia, "Manifest.toml", func(n, v string) string {
 		return fmt.Sprintf("julia_version = \"1.10.0\"\nmanifest_format = \"2.0\"\n\n[[deps.%s]]\nuuid = \"00000000-0000-0000-0000-000000000001\"\nversion = %q\n", n, v)
 	}},
 }
@@ -59,7 +60,7 @@ func canariesOf(db Database) ([]gatehouse.Canary, error) {
 	covered := 0
 	for _, s := range samples {
 		tried := 0
-		for a, err := range db.All(s.eco.database) {
+		for a, err := range db.All(s.eco.Database) {
 			if err != nil {
 				return nil, err
 			}
@@ -74,8 +75,8 @@ func canariesOf(db Database) ([]gatehouse.Canary, error) {
 				continue
 			}
 			text := s.text(a.Package, v)
-			inv, err := safely(&lockfile{path: s.path, data: []byte(text)}, formatOf(s.path).parse)
-			if err != nil || len(inv.packages) == 0 {
+			inv, err := inventory.Safely(&inventory.Lockfile{Path: s.path, Data: []byte(text)}, inventory.FormatOf(s.path).Parse)
+			if err != nil || len(inv.Packages) == 0 {
 				continue
 			}
 			found = append(found, gatehouse.Canary{
@@ -103,7 +104,7 @@ var rangeVersion = regexp.MustCompile(`(<=|>=|==|=|<|>|~>|)\s*(v?[0-9][0-9A-Za-z
 
 // affectedVersion names a version that the advisory affects; empty if none is
 // found.
-func affectedVersion(eco *ecosystem, a vulndb.Advisory) string {
+func affectedVersion(eco *inventory.Ecosystem, a vulndb.Advisory) string {
 	c := compile(eco, a)
 	if c.bad != nil {
 		return ""
@@ -118,7 +119,7 @@ func affectedVersion(eco *ecosystem, a vulndb.Advisory) string {
 	}
 	tries = append(tries, "0.0.1", "0.1.0", "1.0.0")
 	for _, t := range tries {
-		if v, err := eco.compare.parse(t); err == nil && c.affects(v) && !strings.Contains(t, "+") {
+		if v, err := eco.Compare.Parse(t); err == nil && c.affects(v) && !strings.Contains(t, "+") {
 			return t
 		}
 	}

@@ -8,18 +8,19 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
+	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/inventory"
 )
 
 // finding describes one problem of one package; group are the advisories that
 // are one under several names.
-func (m *matcher) finding(p *pkg, group []advisory, g *graph) (gatehouse.Finding, error) {
+func (m *matcher) finding(p *inventory.Package, group []advisory, g *inventory.Graph) (gatehouse.Finding, error) {
 	id := group[0].ID
-	v := &gatehouse.Vulnerability{Package: p.identity(), Source: group[0].Source.Name}
+	v := &gatehouse.Vulnerability{Package: p.Identity(), Source: group[0].Source.Name}
 	f := gatehouse.Finding{
 		Rule:          id,
 		Kind:          gatehouse.KindVulnerability,
-		Location:      gatehouse.Location{Line: p.line},
-		Fingerprint:   gatehouse.Fingerprint(gatehouse.KindVulnerability, id, p.eco.packageURL(p.name, "")),
+		Location:      gatehouse.Location{Line: p.Line},
+		Fingerprint:   gatehouse.Fingerprint(gatehouse.KindVulnerability, id, p.Eco.PackageURL(p.Name, "")),
 		Vulnerability: v,
 	}
 	malicious := false
@@ -46,16 +47,16 @@ func (m *matcher) finding(p *pkg, group []advisory, g *graph) (gatehouse.Finding
 	}
 	slices.Sort(v.Aliases)
 	v.Aliases = slices.Compact(v.Aliases)
-	f.References = uniqueInOrder(f.References)
+	f.References = inventory.UniqueInOrder(f.References)
 	fixed, next := fixes(p, group)
 	v.FixedVersions = fixed
-	through := g.broughtInBy(p, mostNamed+1)
+	through := g.BroughtInBy(p, mostNamed+1)
 	if malicious {
 		f.Severity = gatehouse.SeverityCritical
-		f.Message = fmt.Sprintf("%s %s is a malicious package (%s)", p.name, p.version, id)
-		f.Fix = fmt.Sprintf("remove %s%s, and treat each machine that installed it as compromised: rotate the secrets it could read", p.name, broughtIn(through))
+		f.Message = fmt.Sprintf("%s %s is a malicious package (%s)", p.Name, p.Version, id)
+		f.Fix = fmt.Sprintf("remove %s%s, and treat each machine that installed it as compromised: rotate the secrets it could read", p.Name, broughtIn(through))
 	} else {
-		f.Message = fmt.Sprintf("%s %s is affected by %s", p.name, p.version, id)
+		f.Message = fmt.Sprintf("%s %s is affected by %s", p.Name, p.Version, id)
 		if f.Title != "" {
 			f.Message += fmt.Sprintf(" (%s)", f.Title)
 		}
@@ -63,7 +64,7 @@ func (m *matcher) finding(p *pkg, group []advisory, g *graph) (gatehouse.Finding
 		f.Fix = fixFor(p, next, through)
 	}
 	if f.Title == "" {
-		f.Title = fmt.Sprintf("%s in %s", id, p.name)
+		f.Title = fmt.Sprintf("%s in %s", id, p.Name)
 	}
 	return f, nil
 }
@@ -86,61 +87,40 @@ func title(d vulndb.Detail) string {
 	return t
 }
 
-func fixedIn(p *pkg, fixed []string, next string) string {
+func fixedIn(p *inventory.Package, fixed []string, next string) string {
 	switch {
 	case next != "":
-		return "; fixed in " + p.written(next)
+		return "; fixed in " + p.Written(next)
 	case len(fixed) > 0:
-		return "; fixed in " + p.written(fixed[len(fixed)-1])
+		return "; fixed in " + p.Written(fixed[len(fixed)-1])
 	}
 	return "; there is no fixed version"
 }
 
-// written is a version as the files of the ecosystem write it: advisories for
-// Go leave out the "v" that go get wants.
-func (p *pkg) written(version string) string {
-	if p.eco == golang && p.name != "stdlib" && !strings.HasPrefix(version, "v") {
-		return "v" + version
-	}
-	return version
-}
-
-func fixFor(p *pkg, next string, through []*pkg) string {
+func fixFor(p *inventory.Package, next string, through []*inventory.Package) string {
 	if next == "" {
-		return fmt.Sprintf("replace %s, or waive the finding with a reason until there is a fix%s", p.name, broughtIn(through))
+		return fmt.Sprintf("replace %s, or waive the finding with a reason until there is a fix%s", p.Name, broughtIn(through))
 	}
-	if p.eco == golang && p.name == "stdlib" {
+	if p.Eco == inventory.Golang && p.Name == "stdlib" {
 		return fmt.Sprintf("set the go or toolchain line of go.mod to %s or later", strings.TrimPrefix(next, "v"))
 	}
-	return fmt.Sprintf("upgrade %s to %s or later%s", p.name, p.written(next), broughtIn(through))
+	return fmt.Sprintf("upgrade %s to %s or later%s", p.Name, p.Written(next), broughtIn(through))
 }
 
 // mostNamed is how many direct dependencies a fix names.
 const mostNamed = 3
 
 // broughtIn names the direct dependencies through which a package comes.
-func broughtIn(through []*pkg) string {
+func broughtIn(through []*inventory.Package) string {
 	if len(through) == 0 {
 		return ""
 	}
 	var names []string
 	for _, p := range through {
-		names = append(names, strings.TrimSpace(p.name+" "+p.version))
+		names = append(names, strings.TrimSpace(p.Name+" "+p.Version))
 	}
 	if len(names) > mostNamed {
 		names = append(names[:mostNamed:mostNamed], "others")
 	}
 	return fmt.Sprintf("; it comes in through %s", strings.Join(names, ", "))
-}
-
-func uniqueInOrder(list []string) []string {
-	seen := map[string]bool{}
-	var unique []string
-	for _, s := range list {
-		if !seen[s] {
-			seen[s] = true
-			unique = append(unique, s)
-		}
-	}
-	return unique
 }

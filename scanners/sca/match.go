@@ -10,6 +10,8 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
+	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/inventory"
+	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/version"
 )
 
 // Database is what the scanner needs of a vulnerability database. Ecosystems
@@ -57,7 +59,7 @@ type detail struct {
 // advisory is an advisory with its ranges compiled.
 type advisory struct {
 	vulndb.Advisory
-	vulnerable, safe *versionRange
+	vulnerable, safe *version.Range
 	// bad says what cannot be read of the ranges.
 	bad error
 }
@@ -71,15 +73,15 @@ func crashed(err *error) {
 }
 
 // covers reports whether the database has any advisory for the ecosystem.
-func (m *matcher) covers(eco *ecosystem) (bool, error) {
-	if eco.database == "" {
+func (m *matcher) covers(eco *inventory.Ecosystem) (bool, error) {
+	if eco.Database == "" {
 		return false, nil
 	}
-	v, _ := m.ecosystems.LoadOrStore(eco.database, &known{})
+	v, _ := m.ecosystems.LoadOrStore(eco.Database, &known{})
 	k := v.(*known)
 	k.once.Do(func() {
 		defer crashed(&k.err)
-		for _, err := range m.db.All(eco.database) {
+		for _, err := range m.db.All(eco.Database) {
 			k.any, k.err = err == nil, err
 			return
 		}
@@ -88,14 +90,14 @@ func (m *matcher) covers(eco *ecosystem) (bool, error) {
 }
 
 // advisories returns all advisories about a package.
-func (m *matcher) advisories(eco *ecosystem, name string) ([]advisory, error) {
-	v, _ := m.packages.LoadOrStore(eco.database+"\x00"+name, &packageAdvisories{})
+func (m *matcher) advisories(eco *inventory.Ecosystem, name string) ([]advisory, error) {
+	v, _ := m.packages.LoadOrStore(eco.Database+"\x00"+name, &packageAdvisories{})
 	p := v.(*packageAdvisories)
 	p.once.Do(func() {
 		defer crashed(&p.err)
 		seen := map[string]bool{}
 		for _, n := range databaseNames(eco, name) {
-			list, err := m.db.Advisories(eco.database, n)
+			list, err := m.db.Advisories(eco.Database, n)
 			if err != nil {
 				p.err = err
 				return
@@ -113,13 +115,13 @@ func (m *matcher) advisories(eco *ecosystem, name string) ([]advisory, error) {
 
 // databaseNames are the names under which a package may be in the database.
 // Python names are kept with their dots, and lockfiles may have lost them.
-func databaseNames(eco *ecosystem, name string) []string {
+func databaseNames(eco *inventory.Ecosystem, name string) []string {
 	names := []string{name}
-	if eco == pypi {
-		plain := pythonName(name)
+	if eco == inventory.PyPI {
+		plain := inventory.PythonName(name)
 		names = append(names, plain, strings.ReplaceAll(plain, "-", "."), strings.Replace(plain, "-", ".", 1))
 	}
-	if eco == cocoapods {
+	if eco == inventory.CocoaPods {
 		// Advisories are about pods; a subspec is a part of one.
 		root, _, _ := strings.Cut(name, "/")
 		names = append(names, root)
@@ -127,7 +129,7 @@ func databaseNames(eco *ecosystem, name string) []string {
 	var unique []string
 	seen := map[string]bool{}
 	for _, n := range names {
-		if key := vulndb.NormalizeName(eco.database, n); !seen[key] {
+		if key := vulndb.NormalizeName(eco.Database, n); !seen[key] {
 			seen[key] = true
 			unique = append(unique, n)
 		}
@@ -135,29 +137,29 @@ func databaseNames(eco *ecosystem, name string) []string {
 	return unique
 }
 
-func compile(eco *ecosystem, a vulndb.Advisory) advisory {
+func compile(eco *inventory.Ecosystem, a vulndb.Advisory) advisory {
 	c := advisory{Advisory: a}
-	if c.vulnerable, c.bad = eco.compare.parseRange(a.VulnerableVersions); c.bad != nil {
+	if c.vulnerable, c.bad = eco.Compare.ParseRange(a.VulnerableVersions); c.bad != nil {
 		return c
 	}
-	c.safe, c.bad = eco.compare.parseRange(slices.Concat(a.PatchedVersions, a.UnaffectedVersions))
+	c.safe, c.bad = eco.Compare.ParseRange(slices.Concat(a.PatchedVersions, a.UnaffectedVersions))
 	return c
 }
 
 // affects reports whether the version has the problem. As trivy decides in
 // compare.IsVulnerable: an empty range in either list means that all versions
 // have it.
-func (a *advisory) affects(v version) bool {
-	if a.vulnerable.any || a.safe.any {
+func (a *advisory) affects(v version.Version) bool {
+	if a.vulnerable.Any || a.safe.Any {
 		return true
 	}
-	if len(a.VulnerableVersions) > 0 && !a.vulnerable.contains(v) {
+	if len(a.VulnerableVersions) > 0 && !a.vulnerable.Contains(v) {
 		return false
 	}
 	if len(a.PatchedVersions)+len(a.UnaffectedVersions) == 0 {
 		return true // also if it says nothing at all about versions
 	}
-	return !a.safe.contains(v)
+	return !a.safe.Contains(v)
 }
 
 // unmatchable is why a package could not be compared with an advisory.
@@ -165,20 +167,20 @@ type unmatchable struct{ reason string }
 
 // match returns the advisories that apply to a package, and why it could not
 // be matched with some or all of them.
-func (m *matcher) match(p *pkg) (hits []advisory, problems []unmatchable, err error) {
-	list, err := m.advisories(p.eco, p.name)
+func (m *matcher) match(p *inventory.Package) (hits []advisory, problems []unmatchable, err error) {
+	list, err := m.advisories(p.Eco, p.Name)
 	if err != nil || len(list) == 0 {
 		return nil, nil, err
 	}
-	if p.unmatched != "" {
-		return nil, []unmatchable{{fmt.Sprintf("there are advisories about %s, but %s", p.name, p.unmatched)}}, nil
+	if p.Unmatched != "" {
+		return nil, []unmatchable{{fmt.Sprintf("there are advisories about %s, but %s", p.Name, p.Unmatched)}}, nil
 	}
-	v, err := p.eco.compare.parse(p.version)
+	v, err := p.Eco.Compare.Parse(p.Version)
 	for _, a := range list {
 		switch {
 		case a.bad != nil:
-			problems = append(problems, unmatchable{fmt.Sprintf("advisory %s about %s could not be compared: %v", a.ID, p.name, a.bad)})
-		case a.vulnerable.any || a.safe.any:
+			problems = append(problems, unmatchable{fmt.Sprintf("advisory %s about %s could not be compared: %v", a.ID, p.Name, a.bad)})
+		case a.vulnerable.Any || a.safe.Any:
 			hits = append(hits, a)
 		case err != nil:
 		case a.affects(v):
@@ -186,9 +188,9 @@ func (m *matcher) match(p *pkg) (hits []advisory, problems []unmatchable, err er
 		}
 	}
 	if err != nil {
-		reason := fmt.Sprintf("there are advisories about %s, but its version %q could not be compared; check by hand whether they apply", p.name, p.version)
-		if p.version == "" {
-			reason = fmt.Sprintf("there are advisories about %s, but its version is not known", p.name)
+		reason := fmt.Sprintf("there are advisories about %s, but its version %q could not be compared; check by hand whether they apply", p.Name, p.Version)
+		if p.Version == "" {
+			reason = fmt.Sprintf("there are advisories about %s, but its version is not known", p.Name)
 		}
 		problems = append(problems, unmatchable{reason})
 	}
@@ -254,17 +256,17 @@ func idRank(id string) int {
 // fixes returns the versions that advisories name as fixed and that none of
 // them affects, oldest first, and the oldest of them that is newer than the
 // installed version; empty if there is none.
-func fixes(p *pkg, group []advisory) (all []string, next string) {
-	installed, err := p.eco.compare.parse(p.version)
+func fixes(p *inventory.Package, group []advisory) (all []string, next string) {
+	installed, err := p.Eco.Compare.Parse(p.Version)
 	type fixed struct {
 		text string
-		v    version
+		v    version.Version
 	}
 	var list []fixed
 	seen := map[string]bool{}
 	add := func(text string) {
 		text = strings.TrimSpace(text)
-		v, err := p.eco.compare.parse(text)
+		v, err := p.Eco.Compare.Parse(text)
 		if text == "" || err != nil || seen[text] {
 			return
 		}
@@ -286,15 +288,15 @@ func fixes(p *pkg, group []advisory) (all []string, next string) {
 			}
 		}
 		if patched == 0 && err == nil {
-			for _, b := range a.vulnerable.upperBounds(installed) {
+			for _, b := range a.vulnerable.UpperBounds(installed) {
 				add(b)
 			}
 		}
 	}
-	slices.SortStableFunc(list, func(a, b fixed) int { return a.v.compare(b.v) })
+	slices.SortStableFunc(list, func(a, b fixed) int { return a.v.Compare(b.v) })
 	for _, f := range list {
 		all = append(all, f.text)
-		if next == "" && err == nil && f.v.compare(installed) > 0 {
+		if next == "" && err == nil && f.v.Compare(installed) > 0 {
 			next = f.text
 		}
 	}

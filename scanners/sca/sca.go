@@ -21,7 +21,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -29,6 +28,7 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
+	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/inventory"
 )
 
 // Name is the name of the scanner.
@@ -76,8 +76,8 @@ type scanner struct {
 }
 
 func want(f gatehouse.FileInfo) gatehouse.Want {
-	format := formatOf(f.Path)
-	if format == nil && path.Base(f.Path) != pomFile {
+	format := inventory.FormatOf(f.Path)
+	if format == nil && path.Base(f.Path) != inventory.PomFile {
 		return gatehouse.Want{}
 	}
 	if dir := installedIn(f.Path); dir != "" {
@@ -120,10 +120,10 @@ func groups(files []gatehouse.FileInfo) []gatehouse.Group {
 	room := int64(limits.MaxGroupBytes / 2)
 	covered := coveredManifests(files)
 	for _, f := range files {
-		switch format := formatOf(f.Path); {
-		case path.Base(f.Path) == pomFile && installedIn(f.Path) == "":
+		switch format := inventory.FormatOf(f.Path); {
+		case path.Base(f.Path) == inventory.PomFile && installedIn(f.Path) == "":
 			maven.Owned = append(maven.Owned, f.Path)
-		case format != nil && format.manifest != "" && installedIn(f.Path) == "" && f.Bytes <= limits.MaxGroupFileBytes:
+		case format != nil && format.Manifest != "" && installedIn(f.Path) == "" && f.Bytes <= limits.MaxGroupFileBytes:
 			context := covered[f.Path]
 			need := f.Bytes
 			for _, c := range context {
@@ -135,12 +135,14 @@ func groups(files []gatehouse.FileInfo) []gatehouse.Group {
 			room -= need
 			all = append(all, gatehouse.Group{Type: lockGroup, Dir: path.Dir(f.Path), Owned: []string{f.Path}, Context: context})
 		case format == nil:
-			kind := manifestOf(f.Path)
+			kind := inventory.ManifestOf(f.Path)
 			if kind == nil {
 				continue
 			}
-			locks := kind.lockedBy(path.Dir(f.Path), dirs)
-			if slices.ContainsFunc(locks, func(l string) bool { return formatOf(l) != nil && formatOf(l).manifest == path.Base(f.Path) }) {
+			locks := kind.LockedBy(path.Dir(f.Path), dirs)
+			if slices.ContainsFunc(locks, func(l string) bool {
+				return inventory.FormatOf(l) != nil && inventory.FormatOf(l).Manifest == path.Base(f.Path)
+			}) {
 				continue // compared when the lockfile is looked at
 			}
 			need := f.Bytes
@@ -166,10 +168,10 @@ func coveredManifests(files []gatehouse.FileInfo) map[string][]string {
 	locks := map[string][]string{} // by path of the manifest beside them
 	manifests := map[string]bool{} // base names
 	for _, f := range files {
-		if format := formatOf(f.Path); format != nil && format.manifest != "" {
-			beside := path.Join(path.Dir(f.Path), format.manifest)
+		if format := inventory.FormatOf(f.Path); format != nil && format.Manifest != "" {
+			beside := path.Join(path.Dir(f.Path), format.Manifest)
 			locks[beside] = append(locks[beside], f.Path)
-			manifests[format.manifest] = true
+			manifests[format.Manifest] = true
 		}
 	}
 	covered := map[string][]string{}
@@ -184,7 +186,7 @@ func coveredManifests(files []gatehouse.FileInfo) map[string][]string {
 				covered[lock] = append(covered[lock], f.Path)
 			}
 			// Only workspaces lock what is below.
-			if len(found) > 0 || dir == "." || !manifestOf(base).ancestors {
+			if len(found) > 0 || dir == "." || !inventory.ManifestOf(base).Ancestors {
 				break
 			}
 		}
@@ -192,32 +194,16 @@ func coveredManifests(files []gatehouse.FileInfo) map[string][]string {
 	return covered
 }
 
-// lockedBy returns the lockfiles for manifests in dir, all from the nearest
-// directory that has any.
-func (k *manifestKind) lockedBy(dir string, dirs map[string][]string) []string {
-	for ; ; dir = path.Dir(dir) {
-		var locks []string
-		for _, name := range dirs[dir] {
-			if matchesAny(k.locks, name) {
-				locks = append(locks, path.Join(dir, name))
-			}
-		}
-		if len(locks) > 0 || dir == "." || !k.ancestors {
-			return locks
-		}
-	}
-}
-
 func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
-	lock := &lockfile{path: f.Path, data: plainText(f.Data)}
-	if path.Base(f.Path) == pomFile {
+	lock := &inventory.Lockfile{Path: f.Path, Data: inventory.PlainText(f.Data)}
+	if path.Base(f.Path) == inventory.PomFile {
 		return s.scanPoms(ctx, map[string]*gatehouse.File{f.Path: f}, []string{f.Path}, p)
 	}
-	format := formatOf(f.Path)
+	format := inventory.FormatOf(f.Path)
 	if format == nil {
 		return nil
 	}
-	return s.scan(ctx, lock, format.parse, p)
+	return s.scan(ctx, lock, format.Parse, p)
 }
 
 func (s *scanner) scanGroup(ctx context.Context, g *gatehouse.Group, p *gatehouse.Pass) error {
@@ -231,68 +217,53 @@ func (s *scanner) scanGroup(ctx context.Context, g *gatehouse.Group, p *gatehous
 	if f == nil {
 		return nil // already a failure in the coverage
 	}
-	lock := &lockfile{path: f.Path, data: plainText(f.Data), others: g.Files}
+	lock := &inventory.Lockfile{Path: f.Path, Data: inventory.PlainText(f.Data), Others: g.Files}
 	if g.Type == manifestGroup {
-		return s.scan(ctx, lock, scanManifest, p)
+		return s.scan(ctx, lock, inventory.ScanManifest, p)
 	}
-	return s.scan(ctx, lock, formatOf(f.Path).parse, p)
+	return s.scan(ctx, lock, inventory.FormatOf(f.Path).Parse, p)
+}
+
+func (s *scanner) scanPoms(ctx context.Context, files map[string]*gatehouse.File, owned []string, p *gatehouse.Pass) error {
+	return inventory.ReadPoms(files, owned, p.FailFile, func(at string, inv inventory.Inventory) error { return s.report(ctx, at, inv, p) })
 }
 
 // scan parses a file, reports its components, and matches them.
-func (s *scanner) scan(ctx context.Context, f *lockfile, parse func(*lockfile) (inventory, error), p *gatehouse.Pass) error {
-	if err := checkText(f.data); err != nil {
+func (s *scanner) scan(ctx context.Context, f *inventory.Lockfile, parse func(*inventory.Lockfile) (inventory.Inventory, error), p *gatehouse.Pass) error {
+	if err := inventory.CheckText(f.Data); err != nil {
 		return err
 	}
-	inv, err := safely(f, parse)
+	inv, err := inventory.Safely(f, parse)
 	if err == nil {
-		checkManifests(f, &inv)
+		inventory.CheckManifests(f, &inv)
 	}
 	// What was understood before an error is kept: each finding counts.
-	if errs := s.report(ctx, f.path, inv, p); err == nil {
+	if errs := s.report(ctx, f.Path, inv, p); err == nil {
 		err = errs
 	}
 	return err
 }
 
-// safely keeps a crash of a parser to the file that caused it.
-func safely(f *lockfile, parse func(*lockfile) (inventory, error)) (inv inventory, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			inv, err = inventory{}, &gatehouse.Unscannable{Code: gatehouse.GapPanic, Reason: fmt.Sprintf("the parser crashed: %v", r)}
-		}
-	}()
-	if len(strings.TrimSpace(string(f.data[:min(len(f.data), 4096)]))) == 0 && len(f.data) <= 4096 && mustHaveContent(f.path) {
-		return inv, errors.New("it is empty")
-	}
-	return parse(f)
-}
-
-// mustHaveContent is false for files that mean something when they are empty.
-func mustHaveContent(p string) bool {
-	format := formatOf(p)
-	return format != nil && format.eco != pypi && format.eco != maven
-}
-
 // report reports what a file names.
-func (s *scanner) report(ctx context.Context, file string, inv inventory, p *gatehouse.Pass) error {
-	inv.normalise()
-	if inv.skip != "" {
-		p.Skip(inv.skip)
+func (s *scanner) report(ctx context.Context, file string, inv inventory.Inventory, p *gatehouse.Pass) error {
+	inv.Normalise()
+	if inv.Skip != "" {
+		p.Skip(inv.Skip)
 		return nil
 	}
-	for _, gap := range inv.gaps {
+	for _, gap := range inv.Gaps {
 		gap.Path = cmp.Or(gap.Path, file)
 		p.Gap(gap)
 	}
-	g := newGraph(inv.packages)
-	counts := map[*ecosystem]int{}
-	for i := range inv.packages {
-		k := &inv.packages[i]
-		if k.firstParty {
+	g := inventory.NewGraph(inv.Packages)
+	counts := map[*inventory.Ecosystem]int{}
+	for i := range inv.Packages {
+		k := &inv.Packages[i]
+		if k.FirstParty {
 			continue
 		}
-		counts[k.eco]++
-		c := k.component(g.byID)
+		counts[k.Eco]++
+		c := k.Component(g.ByID)
 		c.Location.Path = file
 		p.AddComponent(c)
 	}
@@ -310,12 +281,12 @@ func (s *scanner) report(ctx context.Context, file string, inv inventory, p *gat
 	if err != nil {
 		return err
 	}
-	for i := range inv.packages {
+	for i := range inv.Packages {
 		if i%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		k := &inv.packages[i]
-		if k.firstParty || blind[k.eco] {
+		k := &inv.Packages[i]
+		if k.FirstParty || blind[k.Eco] {
 			continue
 		}
 		if err := s.matchOne(file, k, g, p); err != nil {
@@ -326,13 +297,13 @@ func (s *scanner) report(ctx context.Context, file string, inv inventory, p *gat
 }
 
 // reportBlind reports the ecosystems for which the database has nothing.
-func (s *scanner) reportBlind(file string, counts map[*ecosystem]int, p *gatehouse.Pass) (map[*ecosystem]bool, error) {
-	blind := map[*ecosystem]bool{}
-	var ecosystems []*ecosystem
+func (s *scanner) reportBlind(file string, counts map[*inventory.Ecosystem]int, p *gatehouse.Pass) (map[*inventory.Ecosystem]bool, error) {
+	blind := map[*inventory.Ecosystem]bool{}
+	var ecosystems []*inventory.Ecosystem
 	for eco := range counts {
 		ecosystems = append(ecosystems, eco)
 	}
-	slices.SortFunc(ecosystems, func(a, b *ecosystem) int { return strings.Compare(a.purl, b.purl) })
+	slices.SortFunc(ecosystems, func(a, b *inventory.Ecosystem) int { return strings.Compare(a.Purl, b.Purl) })
 	for _, eco := range ecosystems {
 		ok, err := s.matcher.covers(eco)
 		if err != nil {
@@ -342,22 +313,22 @@ func (s *scanner) reportBlind(file string, counts map[*ecosystem]int, p *gatehou
 			continue
 		}
 		blind[eco] = true
-		reason := fmt.Sprintf("%s not matched: the vulnerability database has no advisories for %s; import or pull one that has", count(counts[eco]), eco.label)
-		if eco.database == "" {
-			reason = fmt.Sprintf("%s not matched: there are no advisories for %s", count(counts[eco]), eco.label)
+		reason := fmt.Sprintf("%s not matched: the vulnerability database has no advisories for %s; import or pull one that has", count(counts[eco]), eco.Label)
+		if eco.Database == "" {
+			reason = fmt.Sprintf("%s not matched: there are no advisories for %s", count(counts[eco]), eco.Label)
 		}
-		p.Gap(gatehouse.Gap{Code: gatehouse.GapDatabase, Path: file, Entry: eco.purl, Reason: reason})
+		p.Gap(gatehouse.Gap{Code: gatehouse.GapDatabase, Path: file, Entry: eco.Purl, Reason: reason})
 	}
 	return blind, nil
 }
 
-func (s *scanner) matchOne(file string, k *pkg, g *graph, p *gatehouse.Pass) error {
+func (s *scanner) matchOne(file string, k *inventory.Package, g *inventory.Graph, p *gatehouse.Pass) error {
 	hits, problems, err := s.matcher.match(k)
 	if err != nil {
 		return databaseError(err)
 	}
 	for _, problem := range problems {
-		p.Gap(gatehouse.Gap{Code: gatehouse.GapUnmatched, Path: file, Line: k.line, Entry: k.label(), Reason: problem.reason})
+		p.Gap(gatehouse.Gap{Code: gatehouse.GapUnmatched, Path: file, Line: k.Line, Entry: k.Label(), Reason: problem.reason})
 	}
 	for _, group := range fold(hits) {
 		f, err := s.matcher.finding(k, group, g)

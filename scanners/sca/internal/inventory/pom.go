@@ -1,8 +1,7 @@
-package sca
+package inventory
 
 import (
 	"cmp"
-	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -44,20 +43,21 @@ func (d *dependency) key() string {
 	return d.group + ":" + d.artifact + ":" + cmp.Or(d.kind, "jar") + ":" + d.classifier
 }
 
-// scanPoms looks at all pom.xml files.
-func (s *scanner) scanPoms(ctx context.Context, files map[string]*gatehouse.File, owned []string, p *gatehouse.Pass) error {
+// ReadPoms reads all pom.xml files together, reports what each says, and
+// fails those that cannot be read.
+func ReadPoms(files map[string]*gatehouse.File, owned []string, fail func(at, reason string), report func(at string, inv Inventory) error) error {
 	poms := map[string]*pom{}
 	for _, at := range owned {
 		f := files[at]
 		if f == nil {
 			continue
 		}
-		one, err := readPom(at, plainText(f.Data))
+		one, err := readPom(at, PlainText(f.Data))
 		if err != nil {
 			if len(owned) == 1 {
 				return err
 			}
-			p.FailFile(at, err.Error())
+			fail(at, err.Error())
 			continue
 		}
 		poms[at] = one
@@ -68,11 +68,11 @@ func (s *scanner) scanPoms(ctx context.Context, files map[string]*gatehouse.File
 		if one == nil {
 			continue
 		}
-		if err := s.report(ctx, at, one.inventory(poms), p); err != nil {
+		if err := report(at, one.inventory(poms)); err != nil {
 			if len(owned) == 1 {
 				return err
 			}
-			p.FailFile(at, err.Error())
+			fail(at, err.Error())
 		}
 	}
 	return nil
@@ -85,7 +85,7 @@ func readPom(at string, data []byte) (one *pom, err error) {
 			one, err = nil, &gatehouse.Unscannable{Code: gatehouse.GapPanic, Reason: fmt.Sprintf("the parser crashed: %v", r)}
 		}
 	}()
-	if err := checkText(data); err != nil {
+	if err := CheckText(data); err != nil {
 		return nil, err
 	}
 	one = &pom{path: at, properties: map[string]string{}}
@@ -207,7 +207,7 @@ func link(poms map[string]*pom) {
 		}
 		relative := cmp.Or(one.relativePath, "../pom.xml")
 		if !strings.HasSuffix(relative, ".xml") {
-			relative = path.Join(relative, pomFile)
+			relative = path.Join(relative, PomFile)
 		}
 		up := poms[path.Join(path.Dir(at), relative)]
 		if up == nil || up.artifact != one.parent.artifact {
@@ -294,8 +294,8 @@ func (one *pom) resolve(text string, all []*pom) string {
 }
 
 // inventory lists the dependencies of a project, those it inherits included.
-func (one *pom) inventory(poms map[string]*pom) inventory {
-	var inv inventory
+func (one *pom) inventory(poms map[string]*pom) Inventory {
+	var inv Inventory
 	all, missing := one.lineage()
 	managed, foreign := one.management(all, poms)
 	own := map[string]bool{}
@@ -322,41 +322,41 @@ func (one *pom) inventory(poms map[string]*pom) inventory {
 	if missing != nil {
 		inv.gap(gatehouse.GapUnresolved, 0, missing.name(), fmt.Sprintf("the parent %s %s is not part of what is scanned, so the dependencies that it declares are not known; commit a lockfile or scan an SBOM of the build", missing.name(), missing.version))
 	}
-	if len(inv.packages) > 0 {
+	if len(inv.Packages) > 0 {
 		inv.gap(gatehouse.GapUnresolved, 0, "", "the dependencies of the dependencies are not known: Maven has no lockfile, and nothing is fetched; scan the built artifact or an SBOM of it as well")
 	}
 	return inv
 }
 
-func (one *pom) add(inv *inventory, d dependency, all []*pom, managed map[string]dependency, own map[string]bool, foreign []string) {
+func (one *pom) add(inv *Inventory, d dependency, all []*pom, managed map[string]dependency, own map[string]bool, foreign []string) {
 	version := one.resolve(d.version, all)
 	scope := d.scope
 	if m, ok := managed[d.key()]; ok {
 		version = cmp.Or(version, m.version)
 		scope = cmp.Or(scope, m.scope)
 	}
-	p := pkg{eco: maven, name: d.name(), version: version, line: d.line, direct: true, dev: scope == "test" || scope == "provided"}
-	p.firstParty = own[p.name]
+	p := Package{Eco: Maven, Name: d.name(), Version: version, Line: d.line, Direct: true, Dev: scope == "test" || scope == "provided"}
+	p.FirstParty = own[p.Name]
 	if m := mavenExact.FindStringSubmatch(version); m != nil {
-		p.version = m[1]
+		p.Version = m[1]
 	}
 	switch {
 	case d.group == "" || d.artifact == "":
-		inv.gap(gatehouse.GapUnresolved, d.line, p.name, "a dependency has no groupId or no artifactId")
-	case p.firstParty:
+		inv.gap(gatehouse.GapUnresolved, d.line, p.Name, "a dependency has no groupId or no artifactId")
+	case p.FirstParty:
 		inv.add(p)
-	case strings.Contains(p.name, "${"):
-		inv.gap(gatehouse.GapUnresolved, d.line, p.name, fmt.Sprintf("the name %s has a property whose value is not known", p.name))
+	case strings.Contains(p.Name, "${"):
+		inv.gap(gatehouse.GapUnresolved, d.line, p.Name, fmt.Sprintf("the name %s has a property whose value is not known", p.Name))
 	case version == "":
 		why := "no version is given for it"
 		if len(foreign) > 0 {
 			why = fmt.Sprintf("its version is that of %s, which is not part of what is scanned", some(foreign))
 		}
-		inv.gap(gatehouse.GapUnresolved, d.line, p.name, fmt.Sprintf("the version of %s is not known: %s; write it out", p.name, why))
-	case strings.Contains(p.version, "${"):
-		inv.gap(gatehouse.GapUnresolved, d.line, p.name, fmt.Sprintf("the version %q of %s has a property whose value is not known; write it out", p.version, p.name))
-	case strings.ContainsAny(p.version, "[](),") || p.version == "LATEST" || p.version == "RELEASE":
-		inv.gap(gatehouse.GapUnresolved, d.line, p.name, fmt.Sprintf("the version %q of %s is a range; write one version out", p.version, p.name))
+		inv.gap(gatehouse.GapUnresolved, d.line, p.Name, fmt.Sprintf("the version of %s is not known: %s; write it out", p.Name, why))
+	case strings.Contains(p.Version, "${"):
+		inv.gap(gatehouse.GapUnresolved, d.line, p.Name, fmt.Sprintf("the version %q of %s has a property whose value is not known; write it out", p.Version, p.Name))
+	case strings.ContainsAny(p.Version, "[](),") || p.Version == "LATEST" || p.Version == "RELEASE":
+		inv.gap(gatehouse.GapUnresolved, d.line, p.Name, fmt.Sprintf("the version %q of %s is a range; write one version out", p.Version, p.Name))
 	default:
 		inv.add(p)
 	}
@@ -392,7 +392,7 @@ func (one *pom) management(all []*pom, poms map[string]*pom) (map[string]depende
 		}
 	}
 	add(all, 0)
-	return managed, uniqueInOrder(foreign)
+	return managed, UniqueInOrder(foreign)
 }
 
 func find(poms map[string]*pom, name string) *pom {

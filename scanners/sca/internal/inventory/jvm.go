@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"errors"
@@ -10,13 +10,13 @@ import (
 
 // parseGradleLock reads lines "group:artifact:version=configurations"; see
 // https://docs.gradle.org/current/userguide/dependency_locking.html.
-func parseGradleLock(f *lockfile) (inventory, error) {
-	inv, err := readTrivy(maven, newGradleParser(), f.data)
+func parseGradleLock(f *Lockfile) (Inventory, error) {
+	inv, err := readTrivy(Maven, newGradleParser(), f.Data)
 	if err != nil {
 		return inv, err
 	}
 	n, known := 0, false
-	for line := range strings.Lines(string(f.data)) {
+	for line := range strings.Lines(string(f.Data)) {
 		n++
 		line = strings.TrimSpace(line)
 		switch {
@@ -27,7 +27,7 @@ func parseGradleLock(f *lockfile) (inventory, error) {
 			inv.gap(gatehouse.GapParse, n, "", "the line is no locked dependency (group:artifact:version=configurations)")
 		}
 	}
-	if len(inv.packages) == 0 && !known {
+	if len(inv.Packages) == 0 && !known {
 		return inv, errors.New("it names no packages and does not look like a lockfile of Gradle")
 	}
 	return inv, nil
@@ -35,8 +35,8 @@ func parseGradleLock(f *lockfile) (inventory, error) {
 
 // parseSbtLock reads build.sbt.lock. The parser leaves out what is only for
 // tests, which belongs to the inventory all the same.
-func parseSbtLock(f *lockfile) (inventory, error) {
-	inv, err := readTrivy(maven, newSbtLockParser(), f.data)
+func parseSbtLock(f *Lockfile) (Inventory, error) {
+	inv, err := readTrivy(Maven, newSbtLockParser(), f.Data)
 	if err != nil {
 		return inv, err
 	}
@@ -47,25 +47,25 @@ func parseSbtLock(f *lockfile) (inventory, error) {
 			Configurations     []string
 		}
 	}
-	if err := decodeJSON(f.data, &lock); err != nil {
+	if err := decodeJSON(f.Data, &lock); err != nil {
 		return inv, err
 	}
 	if lock.LockVersion == nil && lock.Dependencies == nil {
 		return inv, errors.New(`it has neither "lockVersion" nor "dependencies"`)
 	}
 	have := map[string]bool{}
-	for _, p := range inv.packages {
-		have[p.label()] = true
+	for _, p := range inv.Packages {
+		have[p.Label()] = true
 	}
-	lines := jsonItemLines(f.data, "dependencies")
+	lines := jsonItemLines(f.Data, "dependencies")
 	for i, d := range lock.Dependencies {
-		p := pkg{eco: maven, name: d.Org + ":" + d.Name, version: d.Version, dev: true}
+		p := Package{Eco: Maven, Name: d.Org + ":" + d.Name, Version: d.Version, Dev: true}
 		if i < len(lines) {
-			p.line = lines[i]
+			p.Line = lines[i]
 		}
-		if !have[p.label()] {
+		if !have[p.Label()] {
 			if d.Org == "" || d.Name == "" || d.Version == "" {
-				inv.gap(gatehouse.GapUnresolved, p.line, p.name, "the dependency has no organisation, name or version")
+				inv.gap(gatehouse.GapUnresolved, p.Line, p.Name, "the dependency has no organisation, name or version")
 				continue
 			}
 			inv.add(p)

@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"encoding/json"
@@ -22,15 +22,15 @@ type composerPackage struct {
 }
 
 // parseComposerLock reads composer.lock.
-func parseComposerLock(f *lockfile) (inventory, error) {
-	var inv inventory
+func parseComposerLock(f *Lockfile) (Inventory, error) {
+	var inv Inventory
 	var lock struct {
 		Packages    []composerPackage
 		PackagesDev []composerPackage `json:"packages-dev"`
 		ContentHash string            `json:"content-hash"`
 		Hash        string
 	}
-	if err := decodeJSON(f.data, &lock); err != nil {
+	if err := decodeJSON(f.Data, &lock); err != nil {
 		return inv, err
 	}
 	if lock.Packages == nil && lock.PackagesDev == nil && lock.ContentHash == "" && lock.Hash == "" {
@@ -44,7 +44,7 @@ func parseComposerLock(f *lockfile) (inventory, error) {
 		}
 	}
 	for k, list := range [][]composerPackage{lock.Packages, lock.PackagesDev} {
-		lines := jsonItemLines(f.data, []string{"packages", "packages-dev"}[k])
+		lines := jsonItemLines(f.Data, []string{"packages", "packages-dev"}[k])
 		for i, c := range list {
 			line := 0
 			if i < len(lines) {
@@ -56,10 +56,10 @@ func parseComposerLock(f *lockfile) (inventory, error) {
 			}
 			for _, table := range []any{c.Provide, c.Replace} {
 				entries, _ := table.(map[string]any)
-				inv.knows = slices.AppendSeq(inv.knows, maps.Keys(entries))
+				inv.Knows = slices.AppendSeq(inv.Knows, maps.Keys(entries))
 			}
 			p := c.pkg(ids)
-			p.line, p.dev, p.direct = line, k == 1, asked[strings.ToLower(c.Name)]
+			p.Line, p.Dev, p.Direct = line, k == 1, asked[strings.ToLower(c.Name)]
 			inv.add(p)
 		}
 	}
@@ -68,10 +68,10 @@ func parseComposerLock(f *lockfile) (inventory, error) {
 
 // parseComposerInstalled reads vendor/composer/installed.json, which lists what
 // is installed: below "packages", or in Composer 1 as a list.
-func parseComposerInstalled(f *lockfile) (inventory, error) {
-	var inv inventory
+func parseComposerInstalled(f *Lockfile) (Inventory, error) {
+	var inv Inventory
 	var content any
-	if err := decodeJSON(f.data, &content); err != nil {
+	if err := decodeJSON(f.Data, &content); err != nil {
 		return inv, err
 	}
 	if _, list := content.([]any); list {
@@ -83,14 +83,14 @@ func parseComposerInstalled(f *lockfile) (inventory, error) {
 	}
 	top, _ := content.(map[string]any)
 	if _, ok := top["packages"].([]any); !ok || redecode(top, &file) != nil {
-		inv.skip = "not a list of what composer installed"
+		inv.Skip = "not a list of what composer installed"
 		return inv, nil
 	}
 	ids := map[string]string{}
 	for _, c := range file.Packages {
 		ids[strings.ToLower(c.Name)] = c.Name + "@" + c.Version
 	}
-	lines := jsonItemLines(f.data, "packages")
+	lines := jsonItemLines(f.Data, "packages")
 	for i, c := range file.Packages {
 		if c.Name == "" {
 			inv.gap(gatehouse.GapUnresolved, 0, "", "a package has no name")
@@ -98,28 +98,28 @@ func parseComposerInstalled(f *lockfile) (inventory, error) {
 		}
 		p := c.pkg(ids)
 		if i < len(lines) {
-			p.line = lines[i]
+			p.Line = lines[i]
 		}
-		p.dev = slices.Contains(file.Dev, c.Name)
+		p.Dev = slices.Contains(file.Dev, c.Name)
 		inv.add(p)
 	}
 	return inv, nil
 }
 
 // pkg is the package; ids are those of all packages by name.
-func (c *composerPackage) pkg(ids map[string]string) pkg {
-	p := pkg{eco: composer, name: c.Name, version: c.Version, licenses: licenseNames(c.License),
-		firstParty: c.Dist.Type == "path" && c.Source.URL == ""}
+func (c *composerPackage) pkg(ids map[string]string) Package {
+	p := Package{Eco: Composer, Name: c.Name, Version: c.Version, Licenses: licenseNames(c.License),
+		FirstParty: c.Dist.Type == "path" && c.Source.URL == ""}
 	requires, _ := c.Require.(map[string]any)
 	for name := range requires {
 		if id := ids[strings.ToLower(name)]; id != "" {
-			p.dependsOn = append(p.dependsOn, id)
+			p.DependsOn = append(p.DependsOn, id)
 		}
 	}
 	return p
 }
 
-func composerRequires(f *lockfile) map[string]bool {
+func composerRequires(f *Lockfile) map[string]bool {
 	asked := map[string]bool{}
 	for _, data := range f.context("composer.json") {
 		for _, name := range composerDependencies(data) {

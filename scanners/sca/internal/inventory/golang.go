@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"errors"
@@ -14,9 +14,9 @@ import (
 
 // parseGoMod reads go.mod. Since Go 1.17 it names all modules; before, those
 // that only others need are in go.sum.
-func parseGoMod(f *lockfile) (inventory, error) {
-	var inv inventory
-	m, err := modfile.Parse("go.mod", f.data, nil)
+func parseGoMod(f *Lockfile) (Inventory, error) {
+	var inv Inventory
+	m, err := modfile.Parse("go.mod", f.Data, nil)
 	if err != nil {
 		return inv, goModError(err)
 	}
@@ -34,17 +34,17 @@ func parseGoMod(f *lockfile) (inventory, error) {
 			line = r.Syntax.Start.Line
 		}
 		seen[r.Mod.Path] = true
-		p := pkg{eco: golang, name: r.Mod.Path, version: r.Mod.Version, line: line, direct: !r.Indirect}
+		p := Package{Eco: Golang, Name: r.Mod.Path, Version: r.Mod.Version, Line: line, Direct: !r.Indirect}
 		by := replaced[r.Mod.Path+"@"+r.Mod.Version]
 		if by == nil {
 			by = replaced[r.Mod.Path+"@"]
 		}
 		if by != nil {
-			p.name, p.version = by.New.Path, by.New.Version
+			p.Name, p.Version = by.New.Path, by.New.Version
 			seen[by.New.Path] = true
-			if p.version == "" {
-				p.firstParty = true // a directory
-				if at := path.Join(path.Dir(f.path), by.New.Path); path.IsAbs(by.New.Path) || at == ".." || strings.HasPrefix(at, "../") {
+			if p.Version == "" {
+				p.FirstParty = true // a directory
+				if at := path.Join(path.Dir(f.Path), by.New.Path); path.IsAbs(by.New.Path) || at == ".." || strings.HasPrefix(at, "../") {
 					inv.gap(gatehouse.GapUnresolved, line, r.Mod.Path, fmt.Sprintf("%s is replaced by the directory %q, which is not part of the target; include it", r.Mod.Path, by.New.Path))
 				}
 			}
@@ -52,7 +52,7 @@ func parseGoMod(f *lockfile) (inventory, error) {
 		inv.add(p)
 	}
 	if stdlib, line := goToolchain(m); stdlib != "" {
-		inv.add(pkg{eco: golang, name: "stdlib", version: stdlib, line: line, direct: true})
+		inv.add(Package{Eco: Golang, Name: "stdlib", Version: stdlib, Line: line, Direct: true})
 	}
 	if len(m.Require) > 0 && goBefore117(m) {
 		sums := f.context("go.sum")
@@ -70,9 +70,9 @@ func parseGoMod(f *lockfile) (inventory, error) {
 
 // parseGoWork reads go.work for what it changes in the modules that it uses.
 // These have a go.mod of their own.
-func parseGoWork(f *lockfile) (inventory, error) {
-	var inv inventory
-	w, err := modfile.ParseWork("go.work", f.data, nil)
+func parseGoWork(f *Lockfile) (Inventory, error) {
+	var inv Inventory
+	w, err := modfile.ParseWork("go.work", f.Data, nil)
 	if err != nil {
 		return inv, goModError(err)
 	}
@@ -92,7 +92,7 @@ func goModError(err error) error {
 
 // addGoSum adds the newest version of each module whose content go.sum has.
 // Lines that end in "/go.mod" are about files that were only read to choose.
-func addGoSum(inv *inventory, text string, seen map[string]bool) error {
+func addGoSum(inv *Inventory, text string, seen map[string]bool) error {
 	newest := map[string]string{}
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
@@ -111,7 +111,7 @@ func addGoSum(inv *inventory, text string, seen map[string]bool) error {
 		}
 	}
 	for path, v := range newest {
-		inv.add(pkg{eco: golang, name: path, version: v})
+		inv.add(Package{Eco: Golang, Name: path, Version: v})
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"cmp"
@@ -62,8 +62,8 @@ type pnpmPackage struct {
 
 // parsePnpmLock reads pnpm-lock.yaml of all versions; see
 // https://github.com/pnpm/spec/tree/master/lockfile.
-func parsePnpmLock(f *lockfile) (inventory, error) {
-	var inv inventory
+func parsePnpmLock(f *Lockfile) (Inventory, error) {
+	var inv Inventory
 	var lock pnpmLock
 	// pnpm 11 writes a document about itself before that about the project.
 	environment := func() bool {
@@ -73,7 +73,7 @@ func parsePnpmLock(f *lockfile) (inventory, error) {
 		}
 		return false
 	}
-	if err := decodeYAML(f.data, &lock, environment); err != nil {
+	if err := decodeYAML(f.Data, &lock, environment); err != nil {
 		return inv, err
 	}
 	text := strings.TrimSpace(fmt.Sprint(lock.LockfileVersion))
@@ -84,7 +84,7 @@ func parsePnpmLock(f *lockfile) (inventory, error) {
 	case err != nil || number < 5 || number >= 10:
 		return inv, fmt.Errorf("version %q of the lockfile is not known; write it with a pnpm that uses version 9", text)
 	}
-	lines := yamlKeyLines(string(f.data), "packages")
+	lines := yamlKeyLines(string(f.Data), "packages")
 	keys := pnpmKeys{version: number}
 	needs := lock.Packages
 	if number >= 9 {
@@ -128,15 +128,15 @@ func parsePnpmLock(f *lockfile) (inventory, error) {
 		}
 		seen[id] = true
 		name, version := keys.split(key)
-		entry := pkg{id: id, eco: npm, name: cmp.Or(p.Name, name), version: cmp.Or(p.Version, version), line: lines[key],
-			direct: direct[id], dev: len(direct) > 0 && !prod[id] || len(direct) == 0 && p.Dev, dependsOn: edges[id]}
+		entry := Package{ID: id, Eco: NPM, Name: cmp.Or(p.Name, name), Version: cmp.Or(p.Version, version), Line: lines[key],
+			Direct: direct[id], Dev: len(direct) > 0 && !prod[id] || len(direct) == 0 && p.Dev, DependsOn: edges[id]}
 		switch {
 		case p.Resolution.Type == "directory" || p.Resolution.Directory != "":
-			entry.firstParty = true
+			entry.FirstParty = true
 		case p.Resolution.Type == "git" || p.Resolution.Repo != "" || strings.Contains(version, "://") || strings.Contains(version, ":"):
 			if p.Version == "" {
 				placeNpm(&entry, version)
-				entry.unmatched = cmp.Or(entry.unmatched, "it is not installed from the npm registry")
+				entry.Unmatched = cmp.Or(entry.Unmatched, "it is not installed from the npm registry")
 			}
 		}
 		inv.add(entry)

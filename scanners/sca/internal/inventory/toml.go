@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"errors"
@@ -72,7 +72,7 @@ func tomlLines(data []byte) []int {
 
 // readTOMLLock decodes the list of packages, refusing files that have no sign
 // of being the lockfile that their name says. Nameless packages are gaps.
-func readTOMLLock(data []byte, inv *inventory) ([]tomlPackage, []int, error) {
+func readTOMLLock(data []byte, inv *Inventory) ([]tomlPackage, []int, error) {
 	var lock tomlLock
 	if err := decodeTOML(data, &lock); err != nil {
 		return nil, nil, err
@@ -96,16 +96,16 @@ func readTOMLLock(data []byte, inv *inventory) ([]tomlPackage, []int, error) {
 	return packages, lines, nil
 }
 
-func parseCargoLock(f *lockfile) (inventory, error) {
-	var inv inventory
+func parseCargoLock(f *Lockfile) (Inventory, error) {
+	var inv Inventory
 	var head struct{ Version any }
-	if err := decodeTOML(f.data, &head); err != nil {
+	if err := decodeTOML(f.Data, &head); err != nil {
 		return inv, err
 	}
 	if v, ok := head.Version.(int64); ok && v > 4 {
 		return inv, fmt.Errorf("version %d of the lockfile is not known; write it with a cargo that uses version 4", v)
 	}
-	packages, lines, err := readTOMLLock(f.data, &inv)
+	packages, lines, err := readTOMLLock(f.Data, &inv)
 	if err != nil {
 		return inv, err
 	}
@@ -165,11 +165,11 @@ func parseCargoLock(f *lockfile) (inventory, error) {
 			continue
 		}
 		key := id(p.Name, p.Version)
-		entry := pkg{id: key, eco: cargo, name: p.Name, version: p.Version, line: lines[i],
-			direct: direct[key], dev: known && !prod[key], dependsOn: edges[key]}
+		entry := Package{ID: key, Eco: Cargo, Name: p.Name, Version: p.Version, Line: lines[i],
+			Direct: direct[key], Dev: known && !prod[key], DependsOn: edges[key]}
 		// A package without a source is part of the workspace. One from a
 		// repository has the name and version of the one on crates.io.
-		entry.firstParty = p.Source == nil
+		entry.FirstParty = p.Source == nil
 		inv.add(entry)
 	}
 	return inv, nil
@@ -177,7 +177,7 @@ func parseCargoLock(f *lockfile) (inventory, error) {
 
 // cargoManifests says for each package of the workspace which dependencies are
 // not only for development.
-func cargoManifests(f *lockfile) (map[string]map[string]bool, error) {
+func cargoManifests(f *Lockfile) (map[string]map[string]bool, error) {
 	found := map[string]map[string]bool{}
 	for _, data := range f.context("Cargo.toml") {
 		var m struct {
@@ -217,8 +217,8 @@ type cargoTables struct {
 
 var pythonSeparators = regexp.MustCompile(`[-_.]+`)
 
-// pythonName normalises a name as PEP 503 says.
-func pythonName(s string) string {
+// PythonName normalises a name as PEP 503 says.
+func PythonName(s string) string {
 	return strings.ToLower(pythonSeparators.ReplaceAllString(strings.TrimSpace(s), "-"))
 }
 
@@ -226,16 +226,16 @@ func pythonName(s string) string {
 func pythonIDs(packages []tomlPackage) map[string][]string {
 	ids := map[string][]string{}
 	for _, p := range packages {
-		ids[pythonName(p.Name)] = append(ids[pythonName(p.Name)], p.Name+"@"+p.Version)
+		ids[PythonName(p.Name)] = append(ids[PythonName(p.Name)], p.Name+"@"+p.Version)
 	}
 	return ids
 }
 
 // parsePoetryLock reads poetry.lock, and pdm.lock, which differs in that
 // dependencies are requirements and the main group is called default.
-func parsePoetryLock(f *lockfile) (inventory, error) {
-	var inv inventory
-	packages, lines, err := readTOMLLock(f.data, &inv)
+func parsePoetryLock(f *Lockfile) (Inventory, error) {
+	var inv Inventory
+	packages, lines, err := readTOMLLock(f.Data, &inv)
 	if err != nil {
 		return inv, err
 	}
@@ -252,22 +252,22 @@ func parsePoetryLock(f *lockfile) (inventory, error) {
 		if p.Name == "" {
 			continue
 		}
-		entry := pkg{eco: pypi, name: p.Name, version: p.Version, line: lines[i], direct: direct[pythonName(p.Name)],
-			dev: p.Category == "dev" || len(p.Groups) > 0 && !slices.Contains(p.Groups, "main") && !slices.Contains(p.Groups, "default")}
+		entry := Package{Eco: PyPI, Name: p.Name, Version: p.Version, Line: lines[i], Direct: direct[PythonName(p.Name)],
+			Dev: p.Category == "dev" || len(p.Groups) > 0 && !slices.Contains(p.Groups, "main") && !slices.Contains(p.Groups, "default")}
 		if deps, ok := p.Dependencies.(map[string]any); ok {
 			for name := range deps {
-				entry.dependsOn = append(entry.dependsOn, ids[pythonName(name)]...)
+				entry.DependsOn = append(entry.DependsOn, ids[PythonName(name)]...)
 			}
 		}
 		for _, d := range stringList(p.Dependencies) {
-			entry.dependsOn = append(entry.dependsOn, ids[pythonName(splitRequirement(d).name)]...)
+			entry.DependsOn = append(entry.DependsOn, ids[PythonName(splitRequirement(d).name)]...)
 		}
 		if source, ok := p.Source.(map[string]any); ok {
 			switch source["type"] {
 			case "directory":
-				entry.firstParty = true
+				entry.FirstParty = true
 			case "file", "url":
-				entry.unmatched = fmt.Sprintf("it is installed from %q and not from PyPI", redactURL(fmt.Sprint(source["url"])))
+				entry.Unmatched = fmt.Sprintf("it is installed from %q and not from PyPI", redactURL(fmt.Sprint(source["url"])))
 			}
 		}
 		inv.add(entry)
@@ -275,9 +275,9 @@ func parsePoetryLock(f *lockfile) (inventory, error) {
 	return inv, nil
 }
 
-func parseUVLock(f *lockfile) (inventory, error) {
-	var inv inventory
-	packages, lines, err := readTOMLLock(f.data, &inv)
+func parseUVLock(f *Lockfile) (Inventory, error) {
+	var inv Inventory
+	packages, lines, err := readTOMLLock(f.Data, &inv)
 	if err != nil {
 		return inv, err
 	}
@@ -324,12 +324,12 @@ func parseUVLock(f *lockfile) (inventory, error) {
 			continue
 		}
 		id := p.Name + "@" + p.Version
-		entry := pkg{id: id, eco: pypi, name: p.Name, version: p.Version, line: lines[i], direct: direct[id],
-			dev: len(start) > 0 && !prod[id], dependsOn: edges[id], firstParty: uvFirstParty(p.Source)}
-		if source, ok := p.Source.(map[string]any); ok && !entry.firstParty {
+		entry := Package{ID: id, Eco: PyPI, Name: p.Name, Version: p.Version, Line: lines[i], Direct: direct[id],
+			Dev: len(start) > 0 && !prod[id], DependsOn: edges[id], FirstParty: uvFirstParty(p.Source)}
+		if source, ok := p.Source.(map[string]any); ok && !entry.FirstParty {
 			for _, kind := range []string{"url", "path"} {
 				if at, ok := source[kind].(string); ok {
-					entry.unmatched = fmt.Sprintf("it is installed from %q and not from PyPI", redactURL(at))
+					entry.Unmatched = fmt.Sprintf("it is installed from %q and not from PyPI", redactURL(at))
 				}
 			}
 		}
@@ -344,9 +344,9 @@ func uvFirstParty(source any) bool {
 	return s["editable"] != nil || s["virtual"] != nil || s["directory"] != nil
 }
 
-func parsePylock(f *lockfile) (inventory, error) {
-	var inv inventory
-	packages, lines, err := readTOMLLock(f.data, &inv)
+func parsePylock(f *Lockfile) (Inventory, error) {
+	var inv Inventory
+	packages, lines, err := readTOMLLock(f.Data, &inv)
 	if err != nil {
 		return inv, err
 	}
@@ -355,19 +355,19 @@ func parsePylock(f *lockfile) (inventory, error) {
 		if p.Name == "" {
 			continue
 		}
-		entry := pkg{eco: pypi, name: p.Name, version: p.Version, line: lines[i], firstParty: p.Directory != nil}
+		entry := Package{Eco: PyPI, Name: p.Name, Version: p.Version, Line: lines[i], FirstParty: p.Directory != nil}
 		for _, d := range tableList(p.Dependencies) {
 			name, _ := d["name"].(string)
 			if v, ok := d["version"].(string); ok {
-				entry.dependsOn = append(entry.dependsOn, name+"@"+v)
+				entry.DependsOn = append(entry.DependsOn, name+"@"+v)
 			}
-			entry.dependsOn = append(entry.dependsOn, ids[pythonName(name)]...)
+			entry.DependsOn = append(entry.DependsOn, ids[PythonName(name)]...)
 		}
 		switch {
 		case p.VCS != nil:
-			entry.unmatched = fmt.Sprintf("it is installed from the repository %q and not from PyPI", redactURL(fmt.Sprint(p.VCS["url"])))
+			entry.Unmatched = fmt.Sprintf("it is installed from the repository %q and not from PyPI", redactURL(fmt.Sprint(p.VCS["url"])))
 		case p.Archive != nil:
-			entry.unmatched = fmt.Sprintf("it is installed from the archive %q and not from PyPI", redactURL(fmt.Sprint(p.Archive["url"])))
+			entry.Unmatched = fmt.Sprintf("it is installed from the archive %q and not from PyPI", redactURL(fmt.Sprint(p.Archive["url"])))
 		}
 		inv.add(entry)
 	}

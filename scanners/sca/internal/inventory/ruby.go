@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"errors"
@@ -14,14 +14,14 @@ var gemSpec = regexp.MustCompile(`^([^\s(]+)(?: \(([^)]*)\))?$`)
 
 // parseGemfileLock reads the sections of Gemfile.lock: GEM, GIT, PATH and
 // PLUGIN SOURCE have gems; DEPENDENCIES says which the project asks for.
-func parseGemfileLock(f *lockfile) (inventory, error) {
-	var inv inventory
+func parseGemfileLock(f *Lockfile) (Inventory, error) {
+	var inv Inventory
 	section, current := "", ""
 	byName := map[string][]int{} // a gem is there once for each platform
 	needs := map[string][]string{}
 	direct := map[string]bool{}
 	n, sections := 0, 0
-	for line := range strings.Lines(string(f.data)) {
+	for line := range strings.Lines(string(f.Data)) {
 		n++
 		line = strings.TrimRight(line, " \n\r")
 		if line == "" {
@@ -47,25 +47,25 @@ func parseGemfileLock(f *lockfile) (inventory, error) {
 			}
 			version, _, _ := strings.Cut(m[2], "-") // the platform follows
 			current = m[1]
-			byName[current] = append(byName[current], len(inv.packages))
-			inv.add(pkg{id: fmt.Sprintf("%s#%d", m[1], n), eco: gem, name: m[1], version: version, line: n, firstParty: section == "PATH"})
+			byName[current] = append(byName[current], len(inv.Packages))
+			inv.add(Package{ID: fmt.Sprintf("%s#%d", m[1], n), Eco: Gem, Name: m[1], Version: version, Line: n, FirstParty: section == "PATH"})
 		case depth == 6 && m != nil && current != "":
 			needs[current] = append(needs[current], strings.TrimSuffix(m[1], "!"))
 		}
 	}
 	for name := range direct {
-		inv.knows = append(inv.knows, name) // a gem for another platform is only there
+		inv.Knows = append(inv.Knows, name) // a gem for another platform is only there
 	}
 	if sections == 0 {
 		return inv, errors.New("it has none of the sections of a lockfile of bundler")
 	}
 	for name, all := range byName {
 		for _, i := range all {
-			p := &inv.packages[i]
-			p.direct = direct[name]
+			p := &inv.Packages[i]
+			p.Direct = direct[name]
 			for _, need := range needs[name] {
 				for _, j := range byName[need] {
-					p.dependsOn = append(p.dependsOn, inv.packages[j].id)
+					p.DependsOn = append(p.DependsOn, inv.Packages[j].ID)
 				}
 			}
 		}

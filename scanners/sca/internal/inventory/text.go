@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"bytes"
@@ -11,9 +11,9 @@ import (
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
-// plainText removes what editors add: byte order marks, UTF-16 and carriage
+// PlainText removes what editors add: byte order marks, UTF-16 and carriage
 // returns. Line numbers stay what they are.
-func plainText(data []byte) []byte {
+func PlainText(data []byte) []byte {
 	var order binary.ByteOrder
 	switch {
 	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
@@ -35,9 +35,9 @@ func plainText(data []byte) []byte {
 	return bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 }
 
-// checkText refuses binary files, and files that a merge has left half done:
+// CheckText refuses binary files, and files that a merge has left half done:
 // those name the packages of both sides, or neither.
-func checkText(data []byte) error {
+func CheckText(data []byte) error {
 	if i := bytes.IndexByte(data, 0); i >= 0 {
 		return fmt.Errorf("it is a binary file: there is a zero byte at offset %d", i)
 	}
@@ -127,4 +127,17 @@ func some(names []string) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// UniqueInOrder drops all but the first of equal texts.
+func UniqueInOrder(list []string) []string {
+	seen := map[string]bool{}
+	var unique []string
+	for _, s := range list {
+		if !seen[s] {
+			seen[s] = true
+			unique = append(unique, s)
+		}
+	}
+	return unique
 }

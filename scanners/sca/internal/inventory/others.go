@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 
 // parseConanLock reads conan.lock of Conan 1 and 2. The parser knows only
 // "requires"; tools for the build are in lists of their own.
-func parseConanLock(f *lockfile) (inventory, error) {
-	inv, err := readTrivy(conan, newConanParser(), f.data)
+func parseConanLock(f *Lockfile) (Inventory, error) {
+	inv, err := readTrivy(Conan, newConanParser(), f.Data)
 	if err != nil {
 		return inv, err
 	}
@@ -26,7 +26,7 @@ func parseConanLock(f *lockfile) (inventory, error) {
 		PythonRequires []any `json:"python_requires"`
 		ConfigRequires []any `json:"config_requires"`
 	}
-	if err := decodeJSON(f.data, &lock); err != nil {
+	if err := decodeJSON(f.Data, &lock); err != nil {
 		return inv, err
 	}
 	if lock.Version == "" && lock.GraphLock == nil && lock.Requires == nil {
@@ -48,7 +48,7 @@ func parseConanLock(f *lockfile) (inventory, error) {
 	for _, list := range [][]any{lock.BuildRequires, lock.PythonRequires, lock.ConfigRequires} {
 		for _, ref := range stringList(list) {
 			if name, version, ok := check(ref); ok {
-				inv.add(pkg{eco: conan, name: name, version: version, dev: true})
+				inv.add(Package{Eco: Conan, Name: name, Version: version, Dev: true})
 			}
 		}
 	}
@@ -71,10 +71,10 @@ var (
 )
 
 // parseMixLock reads mix.lock, an Elixir map with one package to a line.
-func parseMixLock(f *lockfile) (inventory, error) {
-	var inv inventory
+func parseMixLock(f *Lockfile) (Inventory, error) {
+	var inv Inventory
 	n, opened := 0, false
-	for line := range strings.Lines(string(f.data)) {
+	for line := range strings.Lines(string(f.Data)) {
 		n++
 		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "%{") {
@@ -85,15 +85,15 @@ func parseMixLock(f *lockfile) (inventory, error) {
 			continue
 		}
 		if m := mixHex.FindStringSubmatch(line); m != nil {
-			p := pkg{id: m[1], eco: hex, name: strings.Trim(m[2], `"`), version: m[3], line: n}
+			p := Package{ID: m[1], Eco: Hex, Name: strings.Trim(m[2], `"`), Version: m[3], Line: n}
 			for _, d := range mixDep.FindAllStringSubmatch(line, -1) {
-				p.dependsOn = append(p.dependsOn, d[1])
+				p.DependsOn = append(p.DependsOn, d[1])
 			}
 			inv.add(p)
 			continue
 		}
 		if m := mixGit.FindStringSubmatch(line); m != nil {
-			inv.add(pkg{id: m[1], eco: hex, name: m[1], line: n, unmatched: fmt.Sprintf("it is installed from the repository %q and not from Hex", redactURL(m[2]))})
+			inv.add(Package{ID: m[1], Eco: Hex, Name: m[1], Line: n, Unmatched: fmt.Sprintf("it is installed from the repository %q and not from Hex", redactURL(m[2]))})
 			continue
 		}
 		entry := ""
@@ -109,12 +109,12 @@ func parseMixLock(f *lockfile) (inventory, error) {
 }
 
 // parsePubspecLock reads pubspec.lock.
-func parsePubspecLock(f *lockfile) (inventory, error) {
-	inv, err := readTrivy(pub, newPubParser(), f.data)
+func parsePubspecLock(f *Lockfile) (Inventory, error) {
+	inv, err := readTrivy(Pub, newPubParser(), f.Data)
 	if err != nil {
 		return inv, err
 	}
-	if err := inv.need(f.data, "packages:", "sdks:"); err != nil {
+	if err := inv.need(f.Data, "packages:", "sdks:"); err != nil {
 		return inv, err
 	}
 	var lock struct {
@@ -123,21 +123,21 @@ func parsePubspecLock(f *lockfile) (inventory, error) {
 			Description        any
 		}
 	}
-	if err := decodeYAML(f.data, &lock, nil); err != nil {
+	if err := decodeYAML(f.Data, &lock, nil); err != nil {
 		return inv, err
 	}
-	lines := yamlKeyLines(string(f.data), "packages")
-	for i := range inv.packages {
-		p := &inv.packages[i]
-		p.line = lines[p.name]
-		d := lock.Packages[p.name]
-		p.dev = d.Dependency == "direct dev"
+	lines := yamlKeyLines(string(f.Data), "packages")
+	for i := range inv.Packages {
+		p := &inv.Packages[i]
+		p.Line = lines[p.Name]
+		d := lock.Packages[p.Name]
+		p.Dev = d.Dependency == "direct dev"
 		switch d.Source {
 		case "path", "sdk":
 			// Part of the project, or of the SDK, which has no version here.
-			p.firstParty = true
+			p.FirstParty = true
 		case "git":
-			p.unmatched = "it is installed from a repository and not from pub.dev"
+			p.Unmatched = "it is installed from a repository and not from pub.dev"
 		}
 	}
 	return inv, nil
@@ -145,12 +145,12 @@ func parsePubspecLock(f *lockfile) (inventory, error) {
 
 // parsePackageResolved reads Package.resolved. Pins to a commit have no
 // version, and the parser leaves them out.
-func parsePackageResolved(f *lockfile) (inventory, error) {
-	inv, err := readTrivy(swift, newSwiftParser(), f.data)
+func parsePackageResolved(f *Lockfile) (Inventory, error) {
+	inv, err := readTrivy(Swift, newSwiftParser(), f.Data)
 	if err != nil {
 		return inv, err
 	}
-	if err := inv.need(f.data, `"pins"`); err != nil {
+	if err := inv.need(f.Data, `"pins"`); err != nil {
 		return inv, err
 	}
 	type pin struct {
@@ -161,7 +161,7 @@ func parsePackageResolved(f *lockfile) (inventory, error) {
 		Pins   []pin
 		Object struct{ Pins []pin }
 	}
-	if err := decodeJSON(f.data, &lock); err != nil {
+	if err := decodeJSON(f.Data, &lock); err != nil {
 		return inv, err
 	}
 	versions := map[string]bool{}
@@ -176,12 +176,12 @@ func parsePackageResolved(f *lockfile) (inventory, error) {
 			continue
 		}
 		if p.State.Branch == "" {
-			inv.add(pkg{eco: swift, name: name, version: p.State.Revision})
+			inv.add(Package{Eco: Swift, Name: name, Version: p.State.Revision})
 		}
 	}
-	for i := range inv.packages {
-		if p := &inv.packages[i]; !versions[p.name] {
-			p.unmatched = "it is pinned to a branch or a commit, which says nothing about its version"
+	for i := range inv.Packages {
+		if p := &inv.Packages[i]; !versions[p.Name] {
+			p.Unmatched = "it is pinned to a branch or a commit, which says nothing about its version"
 		}
 	}
 	return inv, nil
@@ -190,12 +190,12 @@ func parsePackageResolved(f *lockfile) (inventory, error) {
 var podLine = regexp.MustCompile(`^  - "?([^\s"(]+) \(([^)]*)\)`)
 
 // parsePodfileLock reads Podfile.lock.
-func parsePodfileLock(f *lockfile) (inventory, error) {
-	inv, err := readTrivy(cocoapods, newPodsParser(), f.data)
+func parsePodfileLock(f *Lockfile) (Inventory, error) {
+	inv, err := readTrivy(CocoaPods, newPodsParser(), f.Data)
 	if err != nil {
 		return inv, err
 	}
-	if err := inv.need(f.data, "PODS:", "PODFILE CHECKSUM:"); err != nil {
+	if err := inv.need(f.Data, "PODS:", "PODFILE CHECKSUM:"); err != nil {
 		return inv, err
 	}
 	var lock struct {
@@ -203,12 +203,12 @@ func parsePodfileLock(f *lockfile) (inventory, error) {
 		External     map[string]map[string]any `yaml:"EXTERNAL SOURCES"`
 		Pods         []any                     `yaml:"PODS"`
 	}
-	if err := decodeYAML(f.data, &lock, nil); err != nil {
+	if err := decodeYAML(f.Data, &lock, nil); err != nil {
 		return inv, err
 	}
 	lines := map[string]int{}
 	n := 0
-	for line := range strings.Lines(string(f.data)) {
+	for line := range strings.Lines(string(f.Data)) {
 		n++
 		if m := podLine.FindStringSubmatch(line); m != nil && lines[m[1]+"@"+m[2]] == 0 {
 			lines[m[1]+"@"+m[2]] = n
@@ -219,16 +219,16 @@ func parsePodfileLock(f *lockfile) (inventory, error) {
 		name, _, _ := strings.Cut(d, " ")
 		direct[name] = true
 	}
-	for i := range inv.packages {
-		p := &inv.packages[i]
-		p.line = lines[p.label()]
-		p.direct = direct[p.name]
-		root, _, _ := strings.Cut(p.name, "/")
+	for i := range inv.Packages {
+		p := &inv.Packages[i]
+		p.Line = lines[p.Label()]
+		p.Direct = direct[p.Name]
+		root, _, _ := strings.Cut(p.Name, "/")
 		switch source := lock.External[root]; {
 		case source[":path"] != nil:
-			p.firstParty = true
+			p.FirstParty = true
 		case source != nil:
-			p.unmatched = "it is installed from a repository and not from the CocoaPods specs"
+			p.Unmatched = "it is installed from a repository and not from the CocoaPods specs"
 		}
 	}
 	for _, pod := range lock.Pods {
@@ -246,17 +246,17 @@ func parsePodfileLock(f *lockfile) (inventory, error) {
 }
 
 // parseJuliaManifest reads Manifest.toml, if it is one of Julia.
-func parseJuliaManifest(f *lockfile) (inventory, error) {
-	var inv inventory
+func parseJuliaManifest(f *Lockfile) (Inventory, error) {
+	var inv Inventory
 	var top map[string]any
-	if err := decodeTOML(f.data, &top); err != nil {
+	if err := decodeTOML(f.Data, &top); err != nil {
 		return inv, err
 	}
 	if !isJulia(top) {
-		inv.skip = "not a manifest of Julia: no package has a uuid"
+		inv.Skip = "not a manifest of Julia: no package has a uuid"
 		return inv, nil
 	}
-	return readTrivy(julia, newJuliaParser(), f.data)
+	return readTrivy(Julia, newJuliaParser(), f.Data)
 }
 
 func isJulia(top map[string]any) bool {

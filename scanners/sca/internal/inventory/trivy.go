@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"bytes"
@@ -31,8 +31,8 @@ type trivyParser interface {
 }
 
 // readTrivy runs a parser of trivy.
-func readTrivy(eco *ecosystem, p trivyParser, data []byte) (inventory, error) {
-	var inv inventory
+func readTrivy(eco *Ecosystem, p trivyParser, data []byte) (Inventory, error) {
+	var inv Inventory
 	if err := checkNesting(data); err != nil {
 		return inv, err
 	}
@@ -45,25 +45,25 @@ func readTrivy(eco *ecosystem, p trivyParser, data []byte) (inventory, error) {
 		needs[d.ID] = append(needs[d.ID], d.DependsOn...)
 	}
 	for _, t := range packages {
-		p := pkg{id: t.ID, eco: eco, name: t.Name, version: t.Version,
-			dev: t.Dev, direct: t.Relationship == types.RelationshipDirect,
-			firstParty: t.Relationship == types.RelationshipRoot || t.Relationship == types.RelationshipWorkspace,
-			licenses:   t.Licenses,
-			dependsOn:  slices.Clone(needs[t.ID]),
+		p := Package{ID: t.ID, Eco: eco, Name: t.Name, Version: t.Version,
+			Dev: t.Dev, Direct: t.Relationship == types.RelationshipDirect,
+			FirstParty: t.Relationship == types.RelationshipRoot || t.Relationship == types.RelationshipWorkspace,
+			Licenses:   t.Licenses,
+			DependsOn:  slices.Clone(needs[t.ID]),
 		}
 		for _, l := range t.Locations {
-			if l.StartLine > 0 && (p.line == 0 || l.StartLine < p.line) {
-				p.line, p.endLine = l.StartLine, l.EndLine
+			if l.StartLine > 0 && (p.Line == 0 || l.StartLine < p.Line) {
+				p.Line, p.EndLine = l.StartLine, l.EndLine
 			}
 		}
 		for _, r := range t.ExternalReferences {
 			// A package that npm links is a directory of the project.
-			if t.Name != "" && eco == npm && r.URL != "" && !strings.Contains(r.URL, ":") {
-				p.firstParty = true
+			if t.Name != "" && eco == NPM && r.URL != "" && !strings.Contains(r.URL, ":") {
+				p.FirstParty = true
 			}
 		}
-		if p.name == "" {
-			inv.gap("unresolved", p.line, "", "a package has no name")
+		if p.Name == "" {
+			inv.gap("unresolved", p.Line, "", "a package has no name")
 			continue
 		}
 		inv.add(p)
@@ -93,8 +93,8 @@ func shortError(err error) string {
 
 // need refuses a file without packages that lacks what each file of its format
 // has: otherwise any text would be a lockfile without packages.
-func (inv *inventory) need(data []byte, marks ...string) error {
-	if len(inv.packages) > 0 || len(inv.gaps) > 0 {
+func (inv *Inventory) need(data []byte, marks ...string) error {
+	if len(inv.Packages) > 0 || len(inv.Gaps) > 0 {
 		return nil
 	}
 	for _, m := range marks {

@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"bytes"
@@ -19,35 +19,35 @@ type npmLock struct {
 	}
 }
 
-func parseNpmLock(f *lockfile) (inventory, error) {
-	data := f.data
+func parseNpmLock(f *Lockfile) (Inventory, error) {
+	data := f.Data
 	if err := checkNesting(data); err != nil {
-		return inventory{}, err
+		return Inventory{}, err
 	}
 	var lock npmLock
 	if err := json.Unmarshal(data, &lock); err != nil {
-		return inventory{}, jsonError(data, err)
+		return Inventory{}, jsonError(data, err)
 	}
 	switch {
 	case lock.LockfileVersion == nil && lock.Dependencies == nil && lock.Packages == nil:
-		return inventory{}, errors.New(`it has none of "lockfileVersion", "packages" and "dependencies", so it is no lockfile of npm`)
+		return Inventory{}, errors.New(`it has none of "lockfileVersion", "packages" and "dependencies", so it is no lockfile of npm`)
 	case lock.Packages == nil:
 		// npm before version 5 wrote no version, and "dependencies" is that of
 		// version 1; see https://docs.npmjs.com/cli/v11/configuring-npm/package-lock-json.
 		data = asVersion1(data, lock.LockfileVersion != nil)
 	}
 	if v, ok := lock.LockfileVersion.(float64); ok && v > 3 {
-		return inventory{}, fmt.Errorf("version %v of the lockfile is not known; write it with an npm that uses version 3", v)
+		return Inventory{}, fmt.Errorf("version %v of the lockfile is not known; write it with an npm that uses version 3", v)
 	}
-	inv, err := readTrivy(npm, newNpmParser(), data)
+	inv, err := readTrivy(NPM, newNpmParser(), data)
 	if err != nil {
 		return inv, err
 	}
 	have := map[string]bool{}
-	for i := range inv.packages {
-		p := &inv.packages[i]
-		have[p.name+"@"+p.version] = true
-		placeNpm(p, p.version)
+	for i := range inv.Packages {
+		p := &inv.Packages[i]
+		have[p.Name+"@"+p.Version] = true
+		placeNpm(p, p.Version)
 	}
 	// The parser leaves out packages that are not below the root directory.
 	for at, p := range lock.Packages {
@@ -61,7 +61,7 @@ func parseNpmLock(f *lockfile) (inventory, error) {
 		}
 		if name != "" && !have[name+"@"+p.Version] {
 			have[name+"@"+p.Version] = true
-			extra := pkg{eco: npm, name: name, version: p.Version, dev: p.Dev}
+			extra := Package{Eco: NPM, Name: name, Version: p.Version, Dev: p.Dev}
 			placeNpm(&extra, p.Version)
 			inv.add(extra)
 		}
@@ -87,25 +87,25 @@ var tarball = regexp.MustCompile(`/-/[^/]*?-(\d+\.\d+\.\d+[^/]*)\.tgz(?:$|[?#])`
 
 // placeNpm says where a package comes from that has no plain version: another
 // name, the project itself, or something that is not the registry.
-func placeNpm(p *pkg, resolution string) {
+func placeNpm(p *Package, resolution string) {
 	rest, alias := strings.CutPrefix(resolution, "npm:")
 	switch {
 	case alias:
-		p.version = rest
+		p.Version = rest
 		if i := strings.LastIndexByte(rest, '@'); i > 0 {
-			p.name, p.version = rest[:i], rest[i+1:]
+			p.Name, p.Version = rest[:i], rest[i+1:]
 		}
 	case strings.HasPrefix(resolution, "file:") && hasAnySuffix(resolution, ".tgz", ".tar.gz"):
-		p.unmatched = "it is installed from an archive in the project and not from the npm registry"
+		p.Unmatched = "it is installed from an archive in the project and not from the npm registry"
 	case hasAnyPrefix(resolution, "file:", "link:", "portal:", "workspace:"):
-		p.firstParty = true
+		p.FirstParty = true
 	case strings.Contains(resolution, "://"), hasAnyPrefix(resolution, "git", "github:", "bitbucket:", "gist:"):
 		if m := tarball.FindStringSubmatch(resolution); m != nil {
-			p.version = m[1]
+			p.Version = m[1]
 			return
 		}
-		p.version = redactURL(resolution)
-		p.unmatched = "it is not installed from the npm registry"
+		p.Version = redactURL(resolution)
+		p.Unmatched = "it is not installed from the npm registry"
 	}
 }
 
@@ -138,7 +138,7 @@ type packageJSON struct {
 
 // markDirect marks the packages that a package.json beside or below the lock
 // asks for.
-func markDirect(inv *inventory, f *lockfile) {
+func markDirect(inv *Inventory, f *Lockfile) {
 	direct := map[string]bool{}
 	for _, data := range f.context("package.json") {
 		var m packageJSON
@@ -151,28 +151,28 @@ func markDirect(inv *inventory, f *lockfile) {
 			}
 		}
 	}
-	for i := range inv.packages {
-		if direct[inv.packages[i].name] {
-			inv.packages[i].direct = true
+	for i := range inv.Packages {
+		if direct[inv.Packages[i].Name] {
+			inv.Packages[i].Direct = true
 		}
 	}
 }
 
-func parseBunLock(f *lockfile) (inventory, error) {
-	inv, err := readTrivy(npm, newBunParser(), f.data)
+func parseBunLock(f *Lockfile) (Inventory, error) {
+	inv, err := readTrivy(NPM, newBunParser(), f.Data)
 	if err != nil {
 		return inv, err
 	}
-	for i := range inv.packages {
-		p := &inv.packages[i]
+	for i := range inv.Packages {
+		p := &inv.Packages[i]
 		// The parser names a package by its place ("a/b" is b as a has it), and
 		// leaves the real name in the version if it differs.
-		if p.version != "" {
-			if at := strings.IndexByte(p.version[1:], '@') + 1; at > 0 && !strings.Contains(p.version[:at], ":") {
-				p.name, p.version = p.version[:at], p.version[at+1:]
+		if p.Version != "" {
+			if at := strings.IndexByte(p.Version[1:], '@') + 1; at > 0 && !strings.Contains(p.Version[:at], ":") {
+				p.Name, p.Version = p.Version[:at], p.Version[at+1:]
 			}
 		}
-		placeNpm(p, p.version)
+		placeNpm(p, p.Version)
 	}
-	return inv, inv.need(f.data, `"lockfileVersion"`)
+	return inv, inv.need(f.Data, `"lockfileVersion"`)
 }

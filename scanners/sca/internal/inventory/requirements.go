@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"cmp"
@@ -20,15 +20,15 @@ var (
 // parseRequirements reads a requirements file of pip: only a requirement that
 // is pinned with "==" names a version, anything else is a gap. See
 // https://pip.pypa.io/en/stable/reference/requirements-file-format/.
-func parseRequirements(f *lockfile) (inventory, error) {
-	var inv inventory
+func parseRequirements(f *Lockfile) (Inventory, error) {
+	var inv Inventory
 	type badLine struct {
 		line int
 		text string
 	}
 	var bad []badLine
 	good := 0
-	for _, l := range requirementLines(string(f.data)) {
+	for _, l := range requirementLines(string(f.Data)) {
 		if strings.HasPrefix(l.text, "-") {
 			good++
 			parseRequirementOption(f, &inv, l.line, l.text)
@@ -47,12 +47,12 @@ func parseRequirements(f *lockfile) (inventory, error) {
 			inv.gap(gatehouse.GapUnresolved, l.line, r.name, fmt.Sprintf("%s is not pinned to one version, so it is not known what is installed; pin it with == (pip-compile and pip freeze do)", r.name))
 		default:
 			good++
-			inv.add(pkg{eco: pypi, name: r.name, version: r.version, line: l.line, direct: !l.via, dev: devFile(f.path)})
+			inv.add(Package{Eco: PyPI, Name: r.name, Version: r.version, Line: l.line, Direct: !l.via, Dev: devFile(f.Path)})
 		}
 	}
-	base := strings.ToLower(path.Base(f.path))
+	base := strings.ToLower(path.Base(f.Path))
 	if good == 0 && len(bad) > 0 && !strings.HasPrefix(base, "requirements") && !strings.HasSuffix(base, "requirements.txt") {
-		inv.skip = "no line is a requirement of pip"
+		inv.Skip = "no line is a requirement of pip"
 		return inv, nil
 	}
 	const most = 20
@@ -193,7 +193,7 @@ func splitRequirement(s string) requirement {
 }
 
 // parseRequirementOption looks at a line that starts with "-".
-func parseRequirementOption(f *lockfile, inv *inventory, line int, text string) {
+func parseRequirementOption(f *Lockfile, inv *Inventory, line int, text string) {
 	name, value := text, ""
 	if i := strings.IndexAny(text, " \t="); i >= 0 {
 		name, value = text[:i], strings.TrimSpace(strings.TrimLeft(text[i:], " \t="))
@@ -202,7 +202,7 @@ func parseRequirementOption(f *lockfile, inv *inventory, line int, text string) 
 	}
 	switch name {
 	case "-r", "--requirement":
-		at := path.Join(path.Dir(f.path), value)
+		at := path.Join(path.Dir(f.Path), value)
 		switch {
 		case strings.Contains(value, "://"), path.IsAbs(value), at == "..", strings.HasPrefix(at, "../"):
 			inv.gap(gatehouse.GapUnresolved, line, redactURL(value), fmt.Sprintf("the included file %q is not part of what is scanned", redactURL(value)))

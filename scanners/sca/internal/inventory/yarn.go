@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"cmp"
@@ -25,25 +25,25 @@ type yarnEntry struct {
 }
 
 // parseYarnLock reads the formats of yarn 1 and of yarn 2 and later.
-func parseYarnLock(f *lockfile) (inventory, error) {
-	var inv inventory
-	all := yarnEntries(string(f.data))
-	if len(all) == 0 && !strings.Contains(string(f.data), "yarn lockfile") && !strings.Contains(string(f.data), "__metadata:") {
+func parseYarnLock(f *Lockfile) (Inventory, error) {
+	var inv Inventory
+	all := yarnEntries(string(f.Data))
+	if len(all) == 0 && !strings.Contains(string(f.Data), "yarn lockfile") && !strings.Contains(string(f.Data), "__metadata:") {
 		return inv, errors.New("it names no packages and does not start like a lockfile of yarn")
 	}
 	asked := readYarnManifests(f)
 	var entries []yarnEntry
-	var packages []pkg
+	var packages []Package
 	byPattern := map[string]string{}
 	for _, e := range all {
 		p := yarnPackage(e)
-		if p.version == "" && !p.firstParty {
-			inv.gap(gatehouse.GapUnresolved, e.line, p.name, fmt.Sprintf("%s has no version in the lockfile", p.name))
+		if p.Version == "" && !p.FirstParty {
+			inv.gap(gatehouse.GapUnresolved, e.line, p.Name, fmt.Sprintf("%s has no version in the lockfile", p.Name))
 			continue
 		}
 		for _, pattern := range e.patterns {
-			byPattern[plainPattern(pattern)] = p.id
-			p.direct = p.direct || asked.direct[plainPattern(pattern)]
+			byPattern[plainPattern(pattern)] = p.ID
+			p.Direct = p.Direct || asked.direct[plainPattern(pattern)]
 		}
 		entries, packages = append(entries, e), append(packages, p)
 	}
@@ -53,19 +53,19 @@ func parseYarnLock(f *lockfile) (inventory, error) {
 		p := &packages[i]
 		for _, need := range e.needs {
 			if id := byPattern[plainPattern(need)]; id != "" {
-				p.dependsOn = append(p.dependsOn, id)
+				p.DependsOn = append(p.DependsOn, id)
 			}
 		}
-		edges[p.id] = p.dependsOn
+		edges[p.ID] = p.DependsOn
 		for _, pattern := range e.patterns {
 			if asked.shipped[plainPattern(pattern)] {
-				shipped = append(shipped, p.id)
+				shipped = append(shipped, p.ID)
 			}
 		}
 	}
 	prod := reach(shipped, edges)
 	for i := range packages {
-		packages[i].dev = asked.known && !prod[packages[i].id]
+		packages[i].Dev = asked.known && !prod[packages[i].ID]
 		inv.add(packages[i])
 	}
 	return inv, nil
@@ -74,32 +74,32 @@ func parseYarnLock(f *lockfile) (inventory, error) {
 // yarnShorthand is "user/repository", which means GitHub.
 var yarnShorthand = regexp.MustCompile(`^[\w.-]+/[\w.-]+(#.*)?$`)
 
-func yarnPackage(e yarnEntry) pkg {
+func yarnPackage(e yarnEntry) Package {
 	name, spec := splitPattern(e.patterns[0])
-	p := pkg{eco: npm, name: name, version: e.version, line: e.line, endLine: e.end, firstParty: e.soft}
+	p := Package{Eco: NPM, Name: name, Version: e.version, Line: e.line, EndLine: e.end, FirstParty: e.soft}
 	switch {
 	case e.resolution != "":
 		real, place := splitPattern(e.resolution)
-		p.name = cmp.Or(real, name)
+		p.Name = cmp.Or(real, name)
 		if !hasAnyPrefix(place, "npm:", "patch:", "virtual:") {
 			q := p
 			placeNpm(&q, place)
-			p.firstParty, p.unmatched = p.firstParty || q.firstParty, q.unmatched
+			p.FirstParty, p.Unmatched = p.FirstParty || q.FirstParty, q.Unmatched
 		}
 	case strings.HasPrefix(spec, "npm:"):
 		// "foo@npm:bar@^1.0" is bar under another name.
 		rest := strings.TrimPrefix(spec, "npm:")
 		if i := strings.LastIndexByte(rest, '@'); i > 0 {
-			p.name = rest[:i]
+			p.Name = rest[:i]
 		}
 	case yarnShorthand.MatchString(spec):
-		p.unmatched = "it is installed from a repository and not from the npm registry"
+		p.Unmatched = "it is installed from a repository and not from the npm registry"
 	case strings.Contains(spec, ":"):
 		q := p
 		placeNpm(&q, spec)
-		p.firstParty, p.unmatched = p.firstParty || q.firstParty, q.unmatched
+		p.FirstParty, p.Unmatched = p.FirstParty || q.FirstParty, q.Unmatched
 	}
-	p.id = fmt.Sprintf("%s@%s#%d", p.name, p.version, e.line)
+	p.ID = fmt.Sprintf("%s@%s#%d", p.Name, p.Version, e.line)
 	return p
 }
 
@@ -202,7 +202,7 @@ type yarnManifests struct {
 	direct, shipped map[string]bool
 }
 
-func readYarnManifests(f *lockfile) yarnManifests {
+func readYarnManifests(f *Lockfile) yarnManifests {
 	m := yarnManifests{direct: map[string]bool{}, shipped: map[string]bool{}}
 	for _, data := range f.context("package.json") {
 		var j packageJSON

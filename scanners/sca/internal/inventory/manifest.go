@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"encoding/json"
@@ -11,24 +11,24 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 )
 
-// manifestKind is a file that asks for packages without saying which versions
+// ManifestKind is a file that asks for packages without saying which versions
 // are installed. Without a lockfile it is a gap.
-type manifestKind struct {
+type ManifestKind struct {
 	// names are patterns of [path.Match] for the base name.
 	names []string
 	// locks are patterns for the base names of files that say it.
 	locks []string
-	// ancestors is true if a lockfile in a directory above counts as well.
-	ancestors bool
+	// Ancestors is true if a lockfile in a directory above counts as well.
+	Ancestors bool
 	// asks lists the packages that the manifest asks for.
 	asks func(data []byte) ([]string, error)
 	next string
 	// pins lists the packages whose version the manifest does say: they can be
 	// matched although the rest is not known. May be nil.
-	pins func(data []byte) []pkg
+	pins func(data []byte) []Package
 }
 
-var manifests = []manifestKind{
+var manifests = []ManifestKind{
 	{[]string{"package.json"}, []string{"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "pnpm-lock.yml", "bun.lock"}, true, packageJSONAsks,
 		"run npm install and commit package-lock.json (or the lockfile of yarn, pnpm or bun as text)", packageJSONPins},
 	{[]string{"pyproject.toml"}, []string{"poetry.lock", "uv.lock", "pdm.lock", "pylock.toml", "pylock.*.toml", "Pipfile.lock", "requirements*.txt"}, true, pyprojectAsks,
@@ -52,22 +52,23 @@ var manifests = []manifestKind{
 			// Coordinates in any other call, and those written as a map.
 			`|^[^/\n]*["']([\w.-]+:[\w.-]+):[\w.$+{}\[\](),-]+["']|^[^/\n]*\bname\s*[:=]\s*["']([\w.-]+)["']\s*,\s*version\s*[:=]`),
 		"turn on dependency locking, run gradle dependencies --write-locks and commit gradle.lockfile",
-		pinned(maven, `["']([\w.-]+:[\w.-]+):([\w.-]+)["']`)},
+		pinned(Maven, `["']([\w.-]+:[\w.-]+):([\w.-]+)["']`)},
 	{[]string{"*.versions.toml"}, []string{"gradle.lockfile"}, true, catalogAsks,
 		"turn on dependency locking, run gradle dependencies --write-locks and commit gradle.lockfile", catalogPins},
 	{[]string{"*.csproj", "*.fsproj", "*.vbproj"}, []string{"packages.lock.json", "packages.*.lock.json", "packages.config"}, false,
 		matching(`<PackageReference\s[^>]*(?:Include|Update)\s*=\s*["']([^"']+)["']`), "set RestorePackagesWithLockFile to true, run dotnet restore and commit packages.lock.json",
-		pinned(nuget, `<PackageReference\s+(?:Include|Update)\s*=\s*["']([^"']+)["']\s+Version\s*=\s*["']\[?(\d[\w.+-]*)\]?["']`)},
+		pinned(NuGet, `<PackageReference\s+(?:Include|Update)\s*=\s*["']([^"']+)["']\s+Version\s*=\s*["']\[?(\d[\w.+-]*)\]?["']`)},
 	{[]string{"mix.exs"}, []string{"mix.lock"}, true, matching(`\{\s*:(\w+),\s*(?:"|git:|github:)`), "run mix deps.get and commit mix.lock", nil},
 	{[]string{"pubspec.yaml"}, []string{"pubspec.lock"}, true, pubspecAsks, "run dart pub get and commit pubspec.lock", nil},
 	{[]string{"Podfile"}, []string{"Podfile.lock"}, false, matching(`(?m)^\s*pod\s+["']([^"']+)["']`), "run pod install and commit Podfile.lock", nil},
 	{[]string{"Package.swift"}, []string{"Package.resolved"}, true, matching(`\.package\(\s*(?:name:\s*"[^"]*",\s*)?url:\s*"([^"]+)"`), "run swift package resolve and commit Package.resolved", nil},
 	{[]string{"build.sbt"}, []string{"build.sbt.lock"}, true, matching(`"([\w.-]+)"\s*%%?%?\s*"[\w.-]+"\s*%`), "add the plugin sbt-dependency-lock and commit build.sbt.lock", nil},
 	{[]string{"conanfile.txt", "conanfile.py"}, []string{"conan.lock"}, true, matching(`(?m)(?:^|requires\w*\s*[=(]\s*[(\[]?\s*["'])([a-z0-9_][\w+.-]+/\[?[\w.+<>=~^-]+)`), "run conan lock create and commit conan.lock", nil},
-	{[]string{"Project.toml"}, []string{"Manifest.toml", "Manifest-v*.toml", "JuliaManifest.toml"}, true, juliaAsks, "run Pkg.resolve() and commit Manifest.toml", nil},
+	{[]string{"Project.toml"}, []string{"Manifest.toml", "Manifest-v*.toml", "JuliaManifest.toml"}, true, juliaAsks, "run Package.resolve() and commit Manifest.toml", nil},
 }
 
-func manifestOf(name string) *manifestKind {
+// ManifestOf returns the kind of manifest that a file is, or nil.
+func ManifestOf(name string) *ManifestKind {
 	base := path.Base(name)
 	for i := range manifests {
 		if matchesAny(manifests[i].names, base) {
@@ -84,17 +85,17 @@ func matchesAny(patterns []string, base string) bool {
 	})
 }
 
-// scanManifest reports a manifest that no lockfile belongs to.
-func scanManifest(f *lockfile) (inventory, error) {
-	var inv inventory
-	kind := manifestOf(f.path)
-	if path.Base(f.path) == "package.json" && strings.Contains("/"+f.path, "/node_modules/") {
+// ScanManifest reports a manifest that no lockfile belongs to.
+func ScanManifest(f *Lockfile) (Inventory, error) {
+	var inv Inventory
+	kind := ManifestOf(f.Path)
+	if path.Base(f.Path) == "package.json" && strings.Contains("/"+f.Path, "/node_modules/") {
 		return installedPackage(f)
 	}
 	if inv, locked, err := checkLockedManifest(f, kind); locked {
 		return inv, err
 	}
-	names, err := kind.asks(f.data)
+	names, err := kind.asks(f.Data)
 	if err != nil {
 		return inv, err
 	}
@@ -108,7 +109,7 @@ func scanManifest(f *lockfile) (inventory, error) {
 		what = "a dependency is"
 	}
 	if kind.pins != nil {
-		for _, p := range kind.pins(f.data) {
+		for _, p := range kind.pins(f.Data) {
 			inv.add(p)
 		}
 	}
@@ -118,13 +119,13 @@ func scanManifest(f *lockfile) (inventory, error) {
 
 // installedPackage reads the package.json of a package that was installed and
 // committed: it says itself which it is.
-func installedPackage(f *lockfile) (inventory, error) {
-	var inv inventory
+func installedPackage(f *Lockfile) (Inventory, error) {
+	var inv Inventory
 	var m struct {
 		Name, Version any
 		License       any
 	}
-	if err := decodeJSON(f.data, &m); err != nil {
+	if err := decodeJSON(f.Data, &m); err != nil {
 		return inv, err
 	}
 	name, _ := m.Name.(string)
@@ -132,8 +133,8 @@ func installedPackage(f *lockfile) (inventory, error) {
 	if name == "" || version == "" {
 		return inv, nil // a file that only marks a directory, as {"type": "module"} does
 	}
-	line := jsonKeyLines(f.data)["version"]
-	inv.add(pkg{eco: npm, name: name, version: version, line: line, licenses: licenseNames(m.License)})
+	line := jsonKeyLines(f.Data)["version"]
+	inv.add(Package{Eco: NPM, Name: name, Version: version, Line: line, Licenses: licenseNames(m.License)})
 	return inv, nil
 }
 
@@ -154,13 +155,13 @@ func matching(pattern string) func([]byte) ([]string, error) {
 }
 
 // pinned finds names and versions with a pattern.
-func pinned(eco *ecosystem, pattern string) func([]byte) []pkg {
+func pinned(eco *Ecosystem, pattern string) func([]byte) []Package {
 	re := regexp.MustCompile(pattern)
-	return func(data []byte) []pkg {
+	return func(data []byte) []Package {
 		index := newLineIndex(data)
-		var found []pkg
+		var found []Package
 		for _, m := range re.FindAllSubmatchIndex(data, -1) {
-			found = append(found, pkg{eco: eco, name: string(data[m[2]:m[3]]), version: string(data[m[4]:m[5]]), line: index.line(int64(m[2])), direct: true})
+			found = append(found, Package{Eco: eco, Name: string(data[m[2]:m[3]]), Version: string(data[m[4]:m[5]]), Line: index.line(int64(m[2])), Direct: true})
 		}
 		return found
 	}
@@ -169,34 +170,34 @@ func pinned(eco *ecosystem, pattern string) func([]byte) []pkg {
 // exactNpm is a version, and not a range of them.
 var exactNpm = regexp.MustCompile(`^=?v?(\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?)$`)
 
-func packageJSONPins(data []byte) []pkg {
+func packageJSONPins(data []byte) []Package {
 	var m packageJSON
 	if json.Unmarshal(data, &m) != nil {
 		return nil
 	}
-	var found []pkg
+	var found []Package
 	for table, entries := range map[string]map[string]any{"dependencies": m.Dependencies, "devDependencies": m.DevDependencies, "optionalDependencies": m.OptionalDependencies} {
 		lines := jsonKeyLines(data, table)
 		for name, v := range entries {
 			s, _ := v.(string)
 			if exact := exactNpm.FindStringSubmatch(strings.TrimSpace(s)); exact != nil {
-				found = append(found, pkg{eco: npm, name: name, version: exact[1], line: lines[name], direct: true, dev: table == "devDependencies"})
+				found = append(found, Package{Eco: NPM, Name: name, Version: exact[1], Line: lines[name], Direct: true, Dev: table == "devDependencies"})
 			}
 		}
 	}
 	return found
 }
 
-func pyprojectPins(data []byte) []pkg {
+func pyprojectPins(data []byte) []Package {
 	m, err := readPyproject(data)
 	if err != nil {
 		return nil
 	}
-	var found []pkg
+	var found []Package
 	for i, list := range [][]requirement{slices.Concat(m.dependencies, m.extras), m.dev} {
 		for _, r := range list {
 			if r.version != "" {
-				found = append(found, pkg{eco: pypi, name: r.name, version: r.version, direct: true, dev: i == 1})
+				found = append(found, Package{Eco: PyPI, Name: r.name, Version: r.version, Direct: true, Dev: i == 1})
 			}
 		}
 	}
@@ -281,7 +282,7 @@ func readPyproject(data []byte) (pyproject, error) {
 	list := func(v any) (found []requirement) {
 		for _, s := range stringList(v) {
 			if r := splitRequirement(s); r.name != "" {
-				r.name = pythonName(r.name)
+				r.name = PythonName(r.name)
 				found = append(found, r)
 			}
 		}
@@ -291,7 +292,7 @@ func readPyproject(data []byte) (pyproject, error) {
 		for name, v := range t {
 			spec, _ := v.(map[string]any)
 			if name != "python" && spec["path"] == nil {
-				found = append(found, requirement{name: pythonName(name)})
+				found = append(found, requirement{name: PythonName(name)})
 			}
 		}
 		return found
@@ -361,49 +362,65 @@ func juliaAsks(data []byte) ([]string, error) {
 
 // catalogPins reads a version catalog of Gradle; see
 // https://docs.gradle.org/current/userguide/version_catalogs.html.
-func catalogPins(data []byte) []pkg {
+func catalogPins(data []byte) []Package {
 	all, _ := readCatalog(data)
-	return slices.DeleteFunc(all, func(p pkg) bool { return p.version == "" || strings.ContainsAny(p.version, "[](),+") })
+	return slices.DeleteFunc(all, func(p Package) bool { return p.Version == "" || strings.ContainsAny(p.Version, "[](),+") })
 }
 
 func catalogAsks(data []byte) ([]string, error) {
 	all, err := readCatalog(data)
 	var names []string
 	for _, p := range all {
-		names = append(names, p.name)
+		names = append(names, p.Name)
 	}
 	return names, err
 }
 
-func readCatalog(data []byte) ([]pkg, error) {
+func readCatalog(data []byte) ([]Package, error) {
 	var m struct{ Versions, Libraries map[string]any }
 	if err := decodeTOML(data, &m); err != nil {
 		return nil, err
 	}
-	var all []pkg
+	var all []Package
 	for _, v := range m.Libraries {
-		p := pkg{eco: maven, direct: true}
+		p := Package{Eco: Maven, Direct: true}
 		switch v := v.(type) {
 		case string: // "group:artifact:version"
 			if i := strings.LastIndexByte(v, ':'); strings.Count(v, ":") == 2 {
-				p.name, p.version = v[:i], v[i+1:]
+				p.Name, p.Version = v[:i], v[i+1:]
 			}
 		case map[string]any:
-			p.name, _ = v["module"].(string)
+			p.Name, _ = v["module"].(string)
 			if group, ok := v["group"].(string); ok {
-				p.name = mavenName(group, fmt.Sprint(v["name"]))
+				p.Name = mavenName(group, fmt.Sprint(v["name"]))
 			}
 			switch version := v["version"].(type) {
 			case string:
-				p.version = version
+				p.Version = version
 			case map[string]any:
 				ref, _ := version["ref"].(string)
-				p.version, _ = m.Versions[ref].(string)
+				p.Version, _ = m.Versions[ref].(string)
 			}
 		}
-		if p.name != "" {
+		if p.Name != "" {
 			all = append(all, p)
 		}
 	}
 	return all, nil
+}
+
+// LockedBy returns the lockfiles for manifests in dir, all from the nearest
+// directory that has any.
+func (k *ManifestKind) LockedBy(dir string, dirs map[string][]string) []string {
+	for ; ; dir = path.Dir(dir) {
+		var locks []string
+		for _, name := range dirs[dir] {
+			if matchesAny(k.locks, name) {
+				locks = append(locks, path.Join(dir, name))
+			}
+		}
+		if len(locks) > 0 || dir == "." || !k.Ancestors {
+			return locks
+		}
+	}
 }

@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"bytes"
@@ -12,20 +12,20 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 )
 
-func parseNugetLock(f *lockfile) (inventory, error) {
-	inv, err := readTrivy(nuget, newNugetParser(), f.data)
+func parseNugetLock(f *Lockfile) (Inventory, error) {
+	inv, err := readTrivy(NuGet, newNugetParser(), f.Data)
 	if err != nil {
 		return inv, err
 	}
-	return inv, inv.need(f.data, `"dependencies"`)
+	return inv, inv.need(f.Data, `"dependencies"`)
 }
 
-func parseDepsJSON(f *lockfile) (inventory, error) {
-	inv, err := readTrivy(nuget, newDepsParser(), f.data)
+func parseDepsJSON(f *Lockfile) (Inventory, error) {
+	inv, err := readTrivy(NuGet, newDepsParser(), f.Data)
 	if err != nil {
 		return inv, err
 	}
-	if err := inv.need(f.data, `"runtimeTarget"`, `"libraries"`); err != nil {
+	if err := inv.need(f.Data, `"runtimeTarget"`, `"libraries"`); err != nil {
 		return inv, err
 	}
 	// Projects are what the application itself is made of. The parser tells
@@ -33,13 +33,13 @@ func parseDepsJSON(f *lockfile) (inventory, error) {
 	var file struct {
 		Libraries map[string]struct{ Type string }
 	}
-	if err := decodeJSON(f.data, &file); err != nil {
+	if err := decodeJSON(f.Data, &file); err != nil {
 		return inv, err
 	}
-	for i := range inv.packages {
-		p := &inv.packages[i]
-		if strings.EqualFold(file.Libraries[p.name+"/"+p.version].Type, "project") {
-			p.firstParty = true
+	for i := range inv.Packages {
+		p := &inv.Packages[i]
+		if strings.EqualFold(file.Libraries[p.Name+"/"+p.Version].Type, "project") {
+			p.FirstParty = true
 		}
 	}
 	for key, l := range file.Libraries {
@@ -127,33 +127,33 @@ func attribute(e xml.StartElement, name string) string {
 var nugetExact = regexp.MustCompile(`^\[\s*([^,\s\]]+)\s*\]$`)
 
 // addNuget adds a package reference if its version is plain.
-func addNuget(inv *inventory, p pkg) {
-	if m := nugetExact.FindStringSubmatch(p.version); m != nil {
-		p.version = m[1]
+func addNuget(inv *Inventory, p Package) {
+	if m := nugetExact.FindStringSubmatch(p.Version); m != nil {
+		p.Version = m[1]
 	}
 	switch {
-	case p.version == "":
-		inv.gap(gatehouse.GapUnresolved, p.line, p.name, fmt.Sprintf("%s has no version; pin it, or commit packages.lock.json", p.name))
-	case strings.Contains(p.version, "$(") || strings.Contains(p.name, "$("):
-		inv.gap(gatehouse.GapUnresolved, p.line, p.name, fmt.Sprintf("the version %q of %s is a property whose value is not known; write it out, or commit packages.lock.json", p.version, p.name))
-	case strings.ContainsAny(p.version, "*[](),"):
-		inv.gap(gatehouse.GapUnresolved, p.line, p.name, fmt.Sprintf("the version %q of %s is a range; commit packages.lock.json", p.version, p.name))
+	case p.Version == "":
+		inv.gap(gatehouse.GapUnresolved, p.Line, p.Name, fmt.Sprintf("%s has no version; pin it, or commit packages.lock.json", p.Name))
+	case strings.Contains(p.Version, "$(") || strings.Contains(p.Name, "$("):
+		inv.gap(gatehouse.GapUnresolved, p.Line, p.Name, fmt.Sprintf("the version %q of %s is a property whose value is not known; write it out, or commit packages.lock.json", p.Version, p.Name))
+	case strings.ContainsAny(p.Version, "*[](),"):
+		inv.gap(gatehouse.GapUnresolved, p.Line, p.Name, fmt.Sprintf("the version %q of %s is a range; commit packages.lock.json", p.Version, p.Name))
 	default:
 		inv.add(p)
 	}
 }
 
-func parseNugetConfig(f *lockfile) (inventory, error) {
-	var inv inventory
+func parseNugetConfig(f *Lockfile) (Inventory, error) {
+	var inv Inventory
 	root := ""
-	err := xmlElements(f.data, func(line int, around []string, e xml.StartElement) error {
+	err := xmlElements(f.Data, func(line int, around []string, e xml.StartElement) error {
 		switch {
 		case len(around) == 0:
 			root = e.Name.Local
 		case e.Name.Local == "package" && len(around) == 1:
-			p := pkg{eco: nuget, name: attribute(e, "id"), version: attribute(e, "version"), line: line, direct: true,
-				dev: strings.EqualFold(attribute(e, "developmentDependency"), "true")}
-			if p.name == "" {
+			p := Package{Eco: NuGet, Name: attribute(e, "id"), Version: attribute(e, "version"), Line: line, Direct: true,
+				Dev: strings.EqualFold(attribute(e, "developmentDependency"), "true")}
+			if p.Name == "" {
 				inv.gap(gatehouse.GapUnresolved, line, "", "a package has no id")
 				return nil
 			}
@@ -168,19 +168,19 @@ func parseNugetConfig(f *lockfile) (inventory, error) {
 }
 
 // parsePackagesProps reads the versions of central package management.
-func parsePackagesProps(f *lockfile) (inventory, error) {
-	var inv inventory
+func parsePackagesProps(f *Lockfile) (Inventory, error) {
+	var inv Inventory
 	root := ""
 	properties := map[string]string{}
 	ignore := func(int, []string, xml.StartElement) {}
-	if err := walkXML(f.data, ignore, func(around []string, name, text string) {
+	if err := walkXML(f.Data, ignore, func(around []string, name, text string) {
 		if len(around) == 2 && around[1] == "PropertyGroup" {
 			properties["$("+name+")"] = text
 		}
 	}); err != nil {
 		return inv, err
 	}
-	err := xmlElements(f.data, func(line int, around []string, e xml.StartElement) error {
+	err := xmlElements(f.Data, func(line int, around []string, e xml.StartElement) error {
 		if len(around) == 0 {
 			root = e.Name.Local
 			return nil
@@ -190,17 +190,17 @@ func parsePackagesProps(f *lockfile) (inventory, error) {
 		default:
 			return nil
 		}
-		p := pkg{eco: nuget, name: attribute(e, "Include"), version: attribute(e, "Version"), line: line, direct: true}
-		if p.name == "" {
-			p.name = attribute(e, "Update")
+		p := Package{Eco: NuGet, Name: attribute(e, "Include"), Version: attribute(e, "Version"), Line: line, Direct: true}
+		if p.Name == "" {
+			p.Name = attribute(e, "Update")
 		}
-		if v, ok := properties[p.version]; ok {
-			p.version = v
+		if v, ok := properties[p.Version]; ok {
+			p.Version = v
 		}
-		if p.name == "" {
+		if p.Name == "" {
 			return nil // "Remove"
 		}
-		if p.version == "" && e.Name.Local == "PackageReference" {
+		if p.Version == "" && e.Name.Local == "PackageReference" {
 			return nil // the version is that of the PackageVersion elsewhere
 		}
 		addNuget(&inv, p)

@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"cmp"
@@ -14,14 +14,14 @@ import (
 // parsePipfileLock reads the groups of Pipfile.lock: "default" is shipped, all
 // others are for development. Without a version a package is from a repository
 // or a directory.
-func parsePipfileLock(f *lockfile) (inventory, error) {
-	var inv inventory
+func parsePipfileLock(f *Lockfile) (Inventory, error) {
+	var inv Inventory
 	var groups map[string]map[string]struct {
 		Version, Git, File, Path, Ref string
 		Editable                      bool
 	}
 	var top map[string]any
-	if err := decodeJSON(f.data, &top); err != nil {
+	if err := decodeJSON(f.Data, &top); err != nil {
 		return inv, err
 	}
 	if top["_meta"] == nil && top["default"] == nil {
@@ -34,19 +34,19 @@ func parsePipfileLock(f *lockfile) (inventory, error) {
 	}
 	direct := pipfileNames(f)
 	for group, packages := range groups {
-		lines := jsonKeyLines(f.data, group)
+		lines := jsonKeyLines(f.Data, group)
 		for name, d := range packages {
-			p := pkg{eco: pypi, name: name, version: strings.TrimLeft(d.Version, "="), line: lines[name],
-				dev: group != "default", direct: direct[pythonName(name)]}
+			p := Package{Eco: PyPI, Name: name, Version: strings.TrimLeft(d.Version, "="), Line: lines[name],
+				Dev: group != "default", Direct: direct[PythonName(name)]}
 			switch {
 			case d.Path != "":
-				p.firstParty = true
+				p.FirstParty = true
 			case d.Version != "":
 			case d.Git != "" || d.File != "":
-				p.version = d.Ref
-				p.unmatched = fmt.Sprintf("it is installed from %q and not from PyPI", redactURL(cmp.Or(d.Git, d.File)))
+				p.Version = d.Ref
+				p.Unmatched = fmt.Sprintf("it is installed from %q and not from PyPI", redactURL(cmp.Or(d.Git, d.File)))
 			default:
-				p.unmatched = "the lockfile gives no version"
+				p.Unmatched = "the lockfile gives no version"
 			}
 			inv.add(p)
 		}
@@ -55,11 +55,11 @@ func parsePipfileLock(f *lockfile) (inventory, error) {
 }
 
 // pipfileNames are the packages that the Pipfile asks for.
-func pipfileNames(f *lockfile) map[string]bool {
+func pipfileNames(f *Lockfile) map[string]bool {
 	names := map[string]bool{}
 	for _, data := range f.context("Pipfile") {
 		for _, d := range pipfileDependencies(data) {
-			names[pythonName(d)] = true
+			names[PythonName(d)] = true
 		}
 	}
 	return names
@@ -85,18 +85,18 @@ func pipfileDependencies(data []byte) []string {
 
 // parseCondaEnvironment reads environment.yml: conda packages, and below "pip"
 // those of PyPI.
-func parseCondaEnvironment(f *lockfile) (inventory, error) {
-	var inv inventory
+func parseCondaEnvironment(f *Lockfile) (Inventory, error) {
+	var inv Inventory
 	var env struct {
 		Dependencies yaml.Node `yaml:"dependencies"`
 		Channels     yaml.Node `yaml:"channels"`
 	}
-	if err := decodeYAML(f.data, &env, nil); err != nil {
+	if err := decodeYAML(f.Data, &env, nil); err != nil {
 		return inv, err
 	}
 	if env.Dependencies.Kind == 0 {
 		if env.Channels.Kind == 0 {
-			inv.skip = "not an environment of conda: it has no dependencies"
+			inv.Skip = "not an environment of conda: it has no dependencies"
 		}
 		return inv, nil
 	}
@@ -126,7 +126,7 @@ func parseCondaEnvironment(f *lockfile) (inventory, error) {
 
 // addConda reads "name=version=build" and its variants; see
 // https://docs.conda.io/projects/conda-build/en/stable/resources/package-spec.html.
-func addConda(inv *inventory, n *yaml.Node) {
+func addConda(inv *Inventory, n *yaml.Node) {
 	spec := n.Value
 	if _, after, ok := strings.Cut(spec, "::"); ok {
 		spec = after // the channel
@@ -145,25 +145,25 @@ func addConda(inv *inventory, n *yaml.Node) {
 	case version == "" || strings.ContainsAny(rest, "<>!~*,|["):
 		inv.gap(gatehouse.GapUnresolved, n.Line, name, fmt.Sprintf("%s is not pinned to one version, so it is not known what is installed; pin it (conda env export does)", name))
 	default:
-		inv.add(pkg{eco: conda, name: strings.ToLower(name), version: version, line: n.Line})
+		inv.add(Package{Eco: conda, Name: strings.ToLower(name), Version: version, Line: n.Line})
 	}
 }
 
-func addCondaPip(f *lockfile, inv *inventory, n *yaml.Node) {
-	sub, err := parseRequirements(&lockfile{path: f.path, data: []byte(n.Value)})
+func addCondaPip(f *Lockfile, inv *Inventory, n *yaml.Node) {
+	sub, err := parseRequirements(&Lockfile{Path: f.Path, Data: []byte(n.Value)})
 	if err != nil || n.Kind != yaml.ScalarNode {
 		inv.gap(gatehouse.GapParse, n.Line, "", "the dependency is no requirement of pip")
 		return
 	}
-	if sub.skip != "" {
-		inv.gap(gatehouse.GapParse, n.Line, n.Value, sub.skip)
+	if sub.Skip != "" {
+		inv.gap(gatehouse.GapParse, n.Line, n.Value, sub.Skip)
 	}
-	for _, p := range sub.packages {
-		p.line, p.dev = n.Line, false
+	for _, p := range sub.Packages {
+		p.Line, p.Dev = n.Line, false
 		inv.add(p)
 	}
-	for _, g := range sub.gaps {
+	for _, g := range sub.Gaps {
 		g.Line = n.Line
-		inv.gaps = append(inv.gaps, g)
+		inv.Gaps = append(inv.Gaps, g)
 	}
 }

@@ -1,4 +1,4 @@
-package sca
+package inventory
 
 import (
 	"encoding/json"
@@ -16,74 +16,74 @@ import (
 // an empty one, one of another project, or one that was not brought up to date
 // would otherwise hide the packages that will be installed.
 
-// checkManifests compares a lockfile with the manifests that it covers.
-func checkManifests(f *lockfile, inv *inventory) {
-	format := formatOf(f.path)
-	if format == nil || format.manifest == "" {
+// CheckManifests compares a lockfile with the manifests that it covers.
+func CheckManifests(f *Lockfile, inv *Inventory) {
+	format := FormatOf(f.Path)
+	if format == nil || format.Manifest == "" {
 		return
 	}
 	var paths []string
-	for p := range f.others {
-		if path.Base(p) == format.manifest && p != f.path {
+	for p := range f.Others {
+		if path.Base(p) == format.Manifest && p != f.Path {
 			paths = append(paths, p)
 		}
 	}
 	slices.Sort(paths)
 	own := ownNames(f, paths)
 	for _, p := range paths {
-		kind := manifestOf(p)
+		kind := ManifestOf(p)
 		if kind == nil {
 			continue
 		}
-		asked, err := lockedAsks(p, kind, plainText(f.others[p].Data), false)
+		asked, err := lockedAsks(p, kind, PlainText(f.Others[p].Data), false)
 		if path.Base(p) == "Cargo.toml" {
 			asked, err = cargoLockedAsks(f, p)
 		}
 		if err != nil {
-			inv.gaps = append(inv.gaps, gatehouse.Gap{Code: gatehouse.GapParse, Path: p, Reason: fmt.Sprintf("what it asks for cannot be compared with %s: %v", f.path, err)})
+			inv.Gaps = append(inv.Gaps, gatehouse.Gap{Code: gatehouse.GapParse, Path: p, Reason: fmt.Sprintf("what it asks for cannot be compared with %s: %v", f.Path, err)})
 			continue
 		}
 		asked = slices.DeleteFunc(asked, func(name string) bool { return own[kind.plainName(name)] })
-		inv.compare(p, kind, asked, []*inventory{inv}, f.path)
+		inv.compare(p, kind, asked, []*Inventory{inv}, f.Path)
 	}
 }
 
 // checkLockedManifest compares a manifest with lockfiles that do not know that
 // they belong to it, such as requirements.txt and pyproject.toml.
-func checkLockedManifest(f *lockfile, kind *manifestKind) (inventory, bool, error) {
-	var inv inventory
-	var locks []*inventory
+func checkLockedManifest(f *Lockfile, kind *ManifestKind) (Inventory, bool, error) {
+	var inv Inventory
+	var locks []*Inventory
 	var names []string
-	for _, p := range slices.Sorted(maps.Keys(f.others)) {
-		format := formatOf(p)
-		if format == nil || p == f.path {
+	for _, p := range slices.Sorted(maps.Keys(f.Others)) {
+		format := FormatOf(p)
+		if format == nil || p == f.Path {
 			continue
 		}
 		names = append(names, p)
 		// What is wrong with it is said where it is scanned itself.
-		if l, err := safely(&lockfile{path: p, data: plainText(f.others[p].Data)}, format.parse); err == nil {
+		if l, err := Safely(&Lockfile{Path: p, Data: PlainText(f.Others[p].Data)}, format.Parse); err == nil {
 			locks = append(locks, &l)
 		}
 	}
 	if len(names) == 0 {
 		return inv, false, nil
 	}
-	asked, err := lockedAsks(f.path, kind, f.data, true)
+	asked, err := lockedAsks(f.Path, kind, f.Data, true)
 	if err != nil {
 		return inv, true, err
 	}
-	inv.compare(f.path, kind, asked, locks, some(names))
+	inv.compare(f.Path, kind, asked, locks, some(names))
 	return inv, true, nil
 }
 
 // compare adds a gap for what is asked for and in none of the lockfiles.
-func (inv *inventory) compare(manifest string, kind *manifestKind, asked []string, locks []*inventory, where string) {
+func (inv *Inventory) compare(manifest string, kind *ManifestKind, asked []string, locks []*Inventory, where string) {
 	have := map[string]bool{}
 	for _, l := range locks {
-		for i := range l.packages {
-			have[kind.plainName(l.packages[i].name)] = true
+		for i := range l.Packages {
+			have[kind.plainName(l.Packages[i].Name)] = true
 		}
-		for _, name := range l.knows {
+		for _, name := range l.Knows {
 			have[kind.plainName(name)] = true
 		}
 	}
@@ -96,12 +96,12 @@ func (inv *inventory) compare(manifest string, kind *manifestKind, asked []strin
 	}
 	slices.Sort(missing)
 	missing = slices.Compact(missing)
-	inv.gaps = append(inv.gaps, gatehouse.Gap{Code: gatehouse.GapUnresolved, Path: manifest, Reason: fmt.Sprintf(
+	inv.Gaps = append(inv.Gaps, gatehouse.Gap{Code: gatehouse.GapUnresolved, Path: manifest, Reason: fmt.Sprintf(
 		"it asks for %s, which %s does not have, so it is not known what is installed; %s", some(missing), where, kind.next)})
 }
 
 // comparable is false for manifests whose names are not those of the lockfile.
-func (k *manifestKind) comparable() bool {
+func (k *ManifestKind) comparable() bool {
 	switch k.names[0] {
 	case "package.json", "pyproject.toml", "setup.py", "requirements*.in", "Pipfile", "Gemfile", "composer.json", "Cargo.toml", "*.csproj", "pubspec.yaml":
 		return true
@@ -110,10 +110,10 @@ func (k *manifestKind) comparable() bool {
 }
 
 // plainName is a name in the form in which two of them can be compared.
-func (k *manifestKind) plainName(name string) string {
+func (k *ManifestKind) plainName(name string) string {
 	switch k.names[0] {
 	case "pyproject.toml", "setup.py", "requirements*.in", "Pipfile":
-		return pythonName(name)
+		return PythonName(name)
 	case "Cargo.toml":
 		return strings.ReplaceAll(name, "_", "-")
 	case "composer.json", "*.csproj":
@@ -125,7 +125,7 @@ func (k *manifestKind) plainName(name string) string {
 // lockedAsks lists what must be in a lockfile. If it was made for one
 // environment (shipped is true), what is asked for only in some, or only by
 // who develops, need not be there.
-func lockedAsks(name string, kind *manifestKind, data []byte, shipped bool) ([]string, error) {
+func lockedAsks(name string, kind *ManifestKind, data []byte, shipped bool) ([]string, error) {
 	switch base := path.Base(name); {
 	case base == "package.json":
 		return packageJSONLocked(data)
@@ -145,7 +145,7 @@ func lockedAsks(name string, kind *manifestKind, data []byte, shipped bool) ([]s
 				names = append(names, r.name)
 			}
 		}
-		return slices.DeleteFunc(names, func(n string) bool { return n == pythonName(p.name) }), nil
+		return slices.DeleteFunc(names, func(n string) bool { return n == PythonName(p.name) }), nil
 	case base == "setup.py":
 		return setupRequires(data), nil
 	case base == "setup.cfg":
@@ -182,13 +182,13 @@ func packageJSONLocked(data []byte) ([]string, error) {
 }
 
 // ownNames are the packages of the project itself.
-func ownNames(f *lockfile, manifests []string) map[string]bool {
+func ownNames(f *Lockfile, manifests []string) map[string]bool {
 	own := map[string]bool{}
 	for _, p := range manifests {
 		var m struct {
 			Name any `yaml:"name"`
 		}
-		data := plainText(f.others[p].Data)
+		data := PlainText(f.Others[p].Data)
 		switch path.Base(p) {
 		case "package.json":
 			if json.Unmarshal(data, &m) != nil {
@@ -209,10 +209,10 @@ func ownNames(f *lockfile, manifests []string) map[string]bool {
 // cargoLockedAsks lists the crates that one manifest asks for by their real
 // names. What it inherits is defined by that of the workspace, whose own list
 // is one to choose from.
-func cargoLockedAsks(f *lockfile, manifest string) ([]string, error) {
+func cargoLockedAsks(f *Lockfile, manifest string) ([]string, error) {
 	read := func(p string) (all []map[string]any, workspace map[string]any, err error) {
 		var m map[string]any
-		if err := decodeTOML(plainText(f.others[p].Data), &m); err != nil {
+		if err := decodeTOML(PlainText(f.Others[p].Data), &m); err != nil {
 			return nil, nil, err
 		}
 		table := func(m map[string]any, key string) map[string]any { t, _ := m[key].(map[string]any); return t }
@@ -230,7 +230,7 @@ func cargoLockedAsks(f *lockfile, manifest string) ([]string, error) {
 		return all, table(table(m, "workspace"), "dependencies"), nil
 	}
 	shared := map[string]any{}
-	for p := range f.others {
+	for p := range f.Others {
 		if path.Base(p) == "Cargo.toml" {
 			if _, ws, err := read(p); err == nil {
 				for name, v := range ws {

@@ -1,0 +1,67 @@
+package inventory
+
+import (
+	"strings"
+
+	"github.com/package-url/packageurl-go"
+
+	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/version"
+)
+
+// Ecosystem is a package registry: how its packages are named, how its
+// versions compare, and where the database keeps its advisories.
+type Ecosystem struct {
+	// Purl is the type of the package URL.
+	Purl string
+	// Database is the name of the ecosystem in the database; see
+	// github.com/aquasecurity/trivy-db/pkg/ecosystem. Empty if there is no
+	// source of advisories for it at all.
+	Database string
+	// Label is what people call the registry.
+	Label   string
+	Compare version.Scheme
+}
+
+// The table of github.com/aquasecurity/trivy/pkg/detector/library (driver.go)
+// says which versions compare how.
+var (
+	Golang    = &Ecosystem{"golang", "go", "Go", version.Generic}
+	NPM       = &Ecosystem{"npm", "npm", "npm", version.NPM}
+	PyPI      = &Ecosystem{"pypi", "pip", "PyPI", version.Python}
+	Cargo     = &Ecosystem{"cargo", "cargo", "crates.io", version.Generic}
+	Gem       = &Ecosystem{"gem", "rubygems", "RubyGems", version.Ruby}
+	Composer  = &Ecosystem{"composer", "composer", "Packagist", version.Generic}
+	Maven     = &Ecosystem{"maven", "maven", "Maven", version.Maven}
+	NuGet     = &Ecosystem{"nuget", "nuget", "NuGet", version.Generic}
+	Conan     = &Ecosystem{"conan", "conan", "Conan", version.Generic}
+	conda     = &Ecosystem{"conda", "", "conda", version.Generic}
+	Hex       = &Ecosystem{"hex", "erlang", "Hex", version.Generic}
+	Pub       = &Ecosystem{"pub", "pub", "pub.dev", version.Generic}
+	Swift     = &Ecosystem{"swift", "swift", "Swift", version.Generic}
+	CocoaPods = &Ecosystem{"cocoapods", "cocoapods", "CocoaPods", version.Ruby}
+	Julia     = &Ecosystem{"julia", "julia", "Julia", version.Generic}
+)
+
+// PackageURL is the package URL of a package without qualifiers; version may
+// be empty. See https://github.com/package-url/purl-spec, PURL-TYPES.
+func (e *Ecosystem) PackageURL(name, version string) string {
+	namespace, subpath := "", ""
+	switch e.Purl {
+	case "npm", "golang", "composer", "swift":
+		if e.Purl != "swift" {
+			name = strings.ToLower(name)
+		}
+		if i := strings.LastIndexByte(name, '/'); i >= 0 {
+			namespace, name = name[:i], name[i+1:]
+		}
+	case "maven":
+		if i := strings.LastIndexByte(name, ':'); i >= 0 {
+			namespace, name = name[:i], name[i+1:]
+		}
+	case "pypi":
+		name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	case "cocoapods":
+		name, subpath, _ = strings.Cut(name, "/")
+	}
+	return packageurl.NewPackageURL(e.Purl, namespace, name, version, nil, subpath).ToString()
+}

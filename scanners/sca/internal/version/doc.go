@@ -1,0 +1,2 @@
+// Package version compares versions and ranges by the rules of each ecosystem.
+package version
