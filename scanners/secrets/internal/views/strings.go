@@ -30,7 +30,7 @@ func (w *walk) addStrings(data []byte, b *builder) error {
 		}
 		// Each character followed by a zero?
 		if end-at == 1 && end < len(data) && data[end] == 0 {
-			wide := at
+			start, wide := at, at
 			for wide+1 < len(data) && visible(data[wide]) && data[wide+1] == 0 {
 				wide += 2
 			}
@@ -44,6 +44,12 @@ func (w *walk) addStrings(data []byte, b *builder) error {
 							return err
 						}
 					}
+				}
+				// The zero of the last character stands before it if the order
+				// of bytes is the other.
+				if start > 0 && data[start-1] == 0 && at < len(data) && visible(data[at]) {
+					b.text = append(b.text, data[at])
+					at++
 				}
 				continue
 			}

@@ -1,6 +1,7 @@
 // Package views finds the texts in which a secret may hide: the file as it is,
 // what is encoded in it (base64, hexadecimal, percent encoding, the escapes of
-// strings), the entries of archives, and the printable strings of binaries.
+// strings), the entries of archives, the texts of PDF and office documents and
+// of SQLite databases, and the printable strings of binaries.
 //
 // Everything is found in time that grows with the bytes read or unpacked, and
 // held in windows of bounded size; see [Walk].
@@ -75,9 +76,10 @@ const (
 	percentText
 	escapedText
 	stringText // of a binary
+	markupText // between tags
 )
 
-var howNames = [...]string{"", "", "base64", "hexadecimal", "percent encoding", "string escapes", ""}
+var howNames = [...]string{"", "", "base64", "hexadecimal", "percent encoding", "string escapes", "", ""}
 
 // source returns the offset in the parent's text of an offset in the text.
 func (v *View) source(offset int) (int, *piece) {

@@ -115,6 +115,7 @@ func (w *walk) file(src source, data []byte) error {
 	}
 	class, _ := classify(data, false)
 	v := &View{Path: src.path, Text: data, entry: src.entry, origin: src.origin, levels: src.levels}
+	var err error
 	switch class {
 	case classMedia:
 		return nil
@@ -122,9 +123,21 @@ func (w *walk) file(src source, data []byte) error {
 		v.Text = toUTF8(data)
 		return w.text(v, 0)
 	case classBinary:
-		return w.binary(v)
+		err = w.binary(v)
+	default:
+		err = w.text(v, 0)
 	}
-	return w.text(v, 0)
+	switch {
+	case err != nil:
+		return err
+	case isSQLite(data):
+		return w.sqlite(v)
+	case isPDF(data):
+		return w.pdf(src, data)
+	case isOffice(src.path, data):
+		return w.markup(v)
+	}
+	return nil
 }
 
 // text hands a text on, and then what is encoded in it.
@@ -272,7 +285,7 @@ func (w *walk) large(src source, r io.Reader, buf *[]byte) error {
 	switch {
 	case class == classMedia && kind == notArchive:
 		return nil
-	case kind != notArchive || class == classUTF16:
+	case kind != notArchive || class == classUTF16 || isSQLite(head) || isPDF(head):
 		// Half as much at each level, so that all levels together hold little.
 		most := limits.MaxFileBytes >> max(src.levels-1, 0)
 		all, err := fill(r, head, most)
@@ -290,7 +303,7 @@ func (w *walk) large(src source, r io.Reader, buf *[]byte) error {
 
 func (w *walk) tooLarge(src source, most int) error {
 	w.say(gatehouse.Gap{Code: gatehouse.GapTooLarge, Entry: src.entry, Reason: fmt.Sprintf(
-		"is an archive or text in UTF-16 that has more than %d bytes itself, and was not looked at; scan it on its own, or exclude the file", most)})
+		"is an archive, a document, a database or text in UTF-16 that has more than %d bytes itself, and was not looked at; scan it on its own, or exclude the file", most)})
 	return nil
 }
 
