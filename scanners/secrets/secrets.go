@@ -1,8 +1,8 @@
 // Package secrets finds credentials in text.
 //
 // Every file but media is read, whatever its name or directory: text as it is
-// and what is encoded in it, the entries of archives, the strings of binaries;
-// see package internal/views. See the rules in package internal/rules and the
+// and what is encoded in it, the entries of archives, the texts of documents and
+// databases, the strings of binaries; see package internal/views. See the rules in package internal/rules and the
 // search in package internal/match. A secret is redacted where it is found:
 // neither a finding nor an error holds it.
 //
