@@ -196,9 +196,12 @@ func (r *result) empty() bool {
 	return len(r.Findings) == 0 && len(r.Components) == 0 && len(r.Gaps) == 0 && r.Skip == "" && len(r.Failed) == 0 && r.Err == nil
 }
 
-func (sc *Scanner) fileKey(prefix string, f *File) [32]byte {
+func (s *scan) fileKey(scanner int, f *File) (key [32]byte) {
+	if s.opts.Cache == nil {
+		return key
+	}
 	h := sha256.New()
-	writeKey(h, prefix, "file", f.Path, f.Digest)
+	writeKey(h, s.keys[scanner], "file", f.Path, f.Digest)
 	return [32]byte(h.Sum(nil))
 }
 

@@ -186,8 +186,15 @@ func newScan(ctx context.Context, target *Target, scanners []*Scanner, opts Scan
 		}
 	}
 	s.addLinks(index)
+	order := found.order
+	if order == nil {
+		order = make([]int, len(s.files))
+		for i := range order {
+			order[i] = i
+		}
+	}
 	var rest []int
-	for i := range s.files {
+	for _, i := range order {
 		if len(s.files[i].members) > 0 {
 			s.order = append(s.order, i)
 		} else {
@@ -196,6 +203,20 @@ func newScan(ctx context.Context, target *Target, scanners []*Scanner, opts Scan
 	}
 	s.order = append(s.order, rest...)
 	return s
+}
+
+// maxJob is how many versions of a file one worker reads in a row: what it knows
+// of one helps with the next.
+const maxJob = 200
+
+// nextJob returns how many of the files that are to be read next one worker is to
+// read.
+func (s *scan) nextJob(order []int) int {
+	first, n := &s.files[order[0]].info, 1
+	for first.Version != "" && n < min(len(order), maxJob) && s.files[order[n]].info.Path == first.Path {
+		n++
+	}
+	return n
 }
 
 // want asks a scanner for one file. If that crashes, the file is a failure.
@@ -254,7 +275,7 @@ func (s *scan) addGroups(scanner int, groups []Group, index map[string]int) {
 
 // run reads all files and waits for all calls.
 func (s *scan) run(ctx context.Context) error {
-	jobs := make(chan int)
+	jobs := make(chan []int)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for k := range s.scanners {
@@ -264,16 +285,19 @@ func (s *scan) run(ctx context.Context) error {
 	for range s.opts.Parallelism {
 		wg.Go(func() {
 			var buf []byte
-			for i := range jobs {
-				buf = s.scanFile(ctx, &s.files[i], buf)
+			for files := range jobs {
+				for _, i := range files {
+					if ctx.Err() == nil {
+						buf = s.scanFile(ctx, &s.files[i], buf)
+					}
+				}
 			}
 		})
 	}
-	for _, i := range s.order {
-		if ctx.Err() != nil {
-			break
-		}
-		jobs <- i
+	for rest := s.order; len(rest) > 0 && ctx.Err() == nil; {
+		n := s.nextJob(rest)
+		jobs <- rest[:n]
+		rest = rest[n:]
 	}
 	close(jobs)
 	wg.Wait()
@@ -297,7 +321,7 @@ func (s *scan) scanFile(ctx context.Context, f *fileState, buf []byte) []byte {
 			if !f.wants[k].Scan || f.owner[k] != nil || f.results[k] != nil {
 				continue
 			}
-			f.results[k] = s.call(ctx, k, sc.fileKey(s.keys[k], file), file.Path, func(ctx context.Context, p *Pass) error {
+			f.results[k] = s.call(ctx, k, s.fileKey(k, file), file.Path, func(ctx context.Context, p *Pass) error {
 				return sc.ScanFile(ctx, file, p)
 			})
 			if f.results[k].abandoned {
@@ -353,9 +377,10 @@ func (s *scan) read(f *fileState, buf []byte) (*File, []byte) {
 		file.Digest = hex.EncodeToString(sum.Sum(nil))
 		return fail(GapTooLarge, fmt.Sprintf("%d bytes are more than the limit of %d; exclude the file, or raise limits.max_file_bytes", f.info.Bytes, s.opts.MaxFileBytes))
 	}
-	if b, ok := h.(interface{ Bytes() []byte }); ok && f.info.Version != "" { // in memory already
-		sum := sha256.Sum256(b.Bytes())
-		file.Data, file.Digest = b.Bytes(), hex.EncodeToString(sum[:])
+	if v, ok := h.(VersionFile); ok {
+		sum := sha256.Sum256(v.Bytes())
+		file.Data, file.Digest = v.Bytes(), hex.EncodeToString(sum[:])
+		file.Base, file.Same = v.Base(), v.Same()
 		return file, buf
 	}
 	if int64(cap(buf)) <= f.info.Bytes {

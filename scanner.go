@@ -82,6 +82,11 @@ type File struct {
 	Data []byte
 	// Digest is the SHA-256 of Data, in hex.
 	Digest string
+	// Base is another version of the same path, whose content has the stretches
+	// Same, in order of At and without overlaps; empty if none is known. What a
+	// scanner knows of Base may spare it work, but may not change the result.
+	Base string
+	Same []Stretch
 }
 
 // Group is a set of files that only make sense together, such as a Terraform

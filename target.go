@@ -54,11 +54,24 @@ type Lister interface {
 	List(ctx context.Context) (Listing, error)
 }
 
-// Listing is what a [Lister] has, in the order in which it is best read: first
-// sorted by path.
+// Listing is what a [Lister] has.
 type Listing struct {
+	// Files are sorted by path.
 	Files []FileInfo
+	// Order holds the indexes of Files in the order in which they are best
+	// read, those of one path one after the other; nil if they are in order.
+	Order []int
 	Gaps  []Gap
+}
+
+// VersionFile is a file of a [Lister] that is in memory. Its bytes must not be
+// changed.
+type VersionFile interface {
+	fs.File
+	Bytes() []byte
+	// Base and Same are those of [File]; empty if none is known.
+	Base() string
+	Same() []Stretch
 }
 
 // OpenTarget opens the directory or regular file at path. The caller must
@@ -203,3 +216,7 @@ func readAll(f io.Reader, buf []byte, max int64) ([]byte, error) {
 		}
 	}
 }
+
+// Stretch is a stretch of a file that stands in another one too: Bytes bytes
+// from At on are those of the other from From on.
+type Stretch struct{ At, From, Bytes int }

@@ -21,6 +21,7 @@ type listing struct {
 	skipped []Skip     // sorted by path, but links come last
 	links   []link     // sorted by path
 	gaps    []Gap
+	order   []int // of files, in which they are best read; nil if as they are
 }
 
 // list walks the tree with several workers, each reading one directory at a
@@ -64,26 +65,27 @@ func listed(ctx context.Context, fsys Lister, exclude Excluder) (*listing, error
 		return nil, err
 	}
 	out := &listing{gaps: found.Gaps}
-	reasons := map[string]string{} // of paths that were asked for; empty if not excluded
-	for _, f := range found.Files {
+	index := make([]int, len(found.Files)) // in out.files, from 1; 0 if left out
+	reasons := map[string]string{}         // of paths that were asked for; empty if not excluded
+	for i, f := range found.Files {
 		skip := Skip{}
 		if exclude != nil {
-			for i := 1; i <= len(f.Path) && skip.Reason == ""; i++ {
-				if i < len(f.Path) && f.Path[i] != '/' {
+			for n := 1; n <= len(f.Path) && skip.Reason == ""; n++ {
+				if n < len(f.Path) && f.Path[n] != '/' {
 					continue
 				}
-				p := f.Path[:i]
+				p := f.Path[:n]
 				reason, known := reasons[p]
 				if !known {
 					var excluded bool
-					if reason, excluded = exclude(p, i < len(f.Path)); !excluded {
+					if reason, excluded = exclude(p, n < len(f.Path)); !excluded {
 						reason = ""
 					} else if reason == "" {
 						reason = "excluded"
 					}
 					if reasons[p] = reason; reason != "" {
 						shown := p
-						if i < len(f.Path) {
+						if n < len(f.Path) {
 							shown += "/"
 						}
 						out.skipped = append(out.skipped, Skip{Path: shown, Reason: reason})
@@ -101,6 +103,12 @@ func listed(ctx context.Context, fsys Lister, exclude Excluder) (*listing, error
 			break
 		}
 		out.files = append(out.files, f)
+		index[i] = len(out.files)
+	}
+	for _, i := range found.Order {
+		if index[i] > 0 {
+			out.order = append(out.order, index[i]-1)
+		}
 	}
 	slices.SortFunc(out.skipped, func(a, b Skip) int { return cmp.Compare(a.Path, b.Path) })
 	return out, ctx.Err()

@@ -24,6 +24,7 @@ type cached struct {
 	key  cacheKey
 	kind Type
 	data []byte
+	id   ID // zero unless data was checked against it
 }
 
 func newCache(max int64) *cache {
@@ -52,7 +53,7 @@ func (c *cache) put(k cacheKey, t Type, data []byte) {
 	if _, ok := c.items[k]; ok {
 		return
 	}
-	c.items[k] = c.order.PushFront(&cached{k, t, data})
+	c.items[k] = c.order.PushFront(&cached{key: k, kind: t, data: data})
 	c.bytes += int64(len(data)) + 128
 	for c.bytes > c.max {
 		e := c.order.Back()
@@ -60,4 +61,24 @@ func (c *cache) put(k cacheKey, t Type, data []byte) {
 		delete(c.items, v.key)
 		c.bytes -= int64(len(v.data)) + 128
 	}
+}
+
+// check notes that an object was checked against its id.
+func (c *cache) check(k cacheKey, id ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.items[k]; ok {
+		e.Value.(*cached).id = id
+	}
+}
+
+// checked returns the id that an object was checked against; zero if it was not,
+// or is not here any more.
+func (c *cache) checked(k cacheKey) ID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.items[k]; ok {
+		return e.Value.(*cached).id
+	}
+	return ID{}
 }

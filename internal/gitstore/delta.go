@@ -1,6 +1,10 @@
 package gitstore
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/gatehouse-sec/gatehouse"
+)
 
 var errDelta = errors.New("is corrupt: its delta does not fit its base")
 
@@ -73,4 +77,49 @@ func applyDelta(dst, base, code []byte, result int64) ([]byte, error) {
 		return nil, errDelta
 	}
 	return dst, nil
+}
+
+// maxCopies bounds what is said about the base of a delta: where so little is
+// connected, nothing is gained by it.
+const maxCopies = 500
+
+// copies returns what a delta, which was applied, copies from its base, in order
+// of the result; nil if that is too much to say.
+func copies(code []byte) []gatehouse.Stretch {
+	var out []gatehouse.Stretch
+	at := 0
+	for len(code) > 0 {
+		c := code[0]
+		code = code[1:]
+		if c&0x80 == 0 {
+			at += int(c)
+			code = code[c:]
+			continue
+		}
+		offset, size := 0, 0
+		for i := range 4 {
+			if c&(1<<i) != 0 {
+				offset |= int(code[0]) << (8 * i)
+				code = code[1:]
+			}
+		}
+		for i := range 3 {
+			if c&(0x10<<i) != 0 {
+				size |= int(code[0]) << (8 * i)
+				code = code[1:]
+			}
+		}
+		if size == 0 {
+			size = 0x10000
+		}
+		if n := len(out); n > 0 && out[n-1].At+out[n-1].Bytes == at && out[n-1].From+out[n-1].Bytes == offset {
+			out[n-1].Bytes += size
+		} else if n == maxCopies {
+			return nil
+		} else {
+			out = append(out, gatehouse.Stretch{At: at, From: offset, Bytes: size})
+		}
+		at += size
+	}
+	return out
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -26,7 +25,7 @@ type historyFS struct{ h *History }
 // List gives all contents; they have no sizes, which would cost as much as the
 // contents themselves.
 func (f *historyFS) List(context.Context) (gatehouse.Listing, error) {
-	l := gatehouse.Listing{Files: make([]gatehouse.FileInfo, len(f.h.Blobs))}
+	l := gatehouse.Listing{Files: make([]gatehouse.FileInfo, len(f.h.Blobs)), Order: f.h.readingOrder()}
 	for i, b := range f.h.Blobs {
 		l.Files[i] = gatehouse.FileInfo{Path: b.Path, Version: b.ID.String(), Mode: 0o644}
 	}
@@ -50,7 +49,7 @@ func (f *historyFS) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	data, err := f.h.store.readAs(id, TypeBlob)
+	o, err := f.h.store.readVersion(id)
 	if err != nil {
 		problems := History{store: f.h.store}
 		problems.problem("", "", err)
@@ -60,7 +59,7 @@ func (f *historyFS) Open(name string) (fs.File, error) {
 		}
 		return nil, &gatehouse.Unscannable{Code: code, Reason: problems.Problems[0].Reason}
 	}
-	return &blobFile{Reader: bytes.NewReader(data), name: name, data: data}, nil
+	return &blobFile{Reader: bytes.NewReader(o.data), name: name, object: o}, nil
 }
 
 func (f *historyFS) ReadDir(name string) ([]fs.DirEntry, error) {
@@ -74,13 +73,22 @@ func (f *historyFS) ReadLink(name string) (string, error) {
 // blobFile is an open content. It is its own [fs.FileInfo].
 type blobFile struct {
 	*bytes.Reader
+	object
 	name string
-	data []byte
 }
 
-var _ io.Reader = (*blobFile)(nil)
+var _ gatehouse.VersionFile = (*blobFile)(nil)
+
+// Base is empty if no other version is known.
+func (b *blobFile) Base() string {
+	if b.base.IsZero() {
+		return ""
+	}
+	return b.base.String()
+}
 
 func (b *blobFile) Bytes() []byte              { return b.data }
+func (b *blobFile) Same() []gatehouse.Stretch  { return b.same }
 func (b *blobFile) Stat() (fs.FileInfo, error) { return b, nil }
 func (b *blobFile) Close() error               { return nil }
 func (b *blobFile) Name() string               { return b.name }

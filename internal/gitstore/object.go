@@ -103,7 +103,10 @@ type Commit struct {
 	Committed int64
 }
 
-var errNoCommit = errors.New("is not a valid commit")
+var (
+	errNoCommit = errors.New("is not a valid commit")
+	errNoTree   = errors.New("is not a valid tree")
+)
 
 func parseCommit(id ID, data []byte) (*Commit, error) {
 	c := &Commit{ID: id}
@@ -187,13 +190,12 @@ const (
 
 // nextEntry reads one entry and returns the rest.
 func nextEntry(data []byte) (e treeEntry, rest []byte, err error) {
-	bad := errors.New("is not a valid tree")
 	for i, c := range data {
 		if c == ' ' && i > 0 {
 			data = data[i+1:]
 			end := bytes.IndexByte(data, 0)
 			if end < 0 || len(data)-end-1 < len(e.id) {
-				return e, nil, bad
+				return e, nil, errNoTree
 			}
 			e.name = data[:end]
 			copy(e.id[:], data[end+1:])
@@ -204,5 +206,5 @@ func nextEntry(data []byte) (e treeEntry, rest []byte, err error) {
 		}
 		e.mode = e.mode<<3 | uint32(c-'0')
 	}
-	return e, nil, bad
+	return e, nil, errNoTree
 }

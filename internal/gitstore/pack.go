@@ -133,13 +133,24 @@ func (p *pack) offset(n int) (int64, error) {
 	return int64(binary.BigEndian.Uint64(p.large[8*i:]) &^ (1 << 63)), nil
 }
 
+// blockBytes is how much of a packfile is read at a time: objects that are read
+// one after the other are near each other.
+const blockBytes = 64 << 10
+
 // inflater is what reading needs; it is kept between objects.
 type inflater struct {
-	buf *bufio.Reader
-	z   io.ReadCloser
+	// block is what was read last: the bytes of pack from start on.
+	block []byte
+	pack  *pack
+	start int64
+
+	rest   bytes.Reader
+	buf    *bufio.Reader // for what is larger than a block
+	z      io.ReadCloser
+	deltas [][]byte // room for those of a chain
 }
 
-var inflaters = sync.Pool{New: func() any { return &inflater{buf: bufio.NewReaderSize(nil, 8<<10)} }}
+var inflaters = sync.Pool{New: func() any { return &inflater{block: make([]byte, 0, blockBytes)} }}
 
 // header is the start of an object in a packfile.
 type header struct {
@@ -148,23 +159,57 @@ type header struct {
 	// base is where the base of a delta is: an offset, or an id.
 	baseOffset int64
 	baseID     ID
+	// data is where the compressed content starts.
+	data int64
 }
 
 var errCorrupt = errors.New("is corrupt")
 
-// open reads the header of the object at offset; what follows is compressed.
+// maxHeaderBytes is the length of the longest header: size, then the offset or
+// id of the base.
+const maxHeaderBytes = 10 + 20
+
+// at returns bytes of a packfile from offset on, at least n unless it ends before.
+func (in *inflater) at(p *pack, offset int64, n int) ([]byte, error) {
+	end := in.start + int64(len(in.block))
+	if in.pack == p && in.start <= offset && offset < end && (offset+int64(n) <= end || end == p.size-20) {
+		return in.block[offset-in.start:], nil
+	}
+	start := offset
+	if in.pack == p && offset < in.start && in.start-offset < blockBytes {
+		start = max(0, offset+maxHeaderBytes-blockBytes/2) // it goes backwards
+	}
+	in.block = in.block[:min(blockBytes, p.size-20-start)]
+	k, err := p.file.ReadAt(in.block, start)
+	in.block, in.pack, in.start = in.block[:k], p, start
+	if err != nil && k < len(in.block) || int64(k) <= offset-start {
+		in.pack = nil
+		return nil, errCorrupt
+	}
+	return in.block[offset-start:], nil
+}
+
+// open reads the header of the object at offset.
 func (in *inflater) open(p *pack, offset int64) (h header, err error) {
 	if offset < 12 || offset >= p.size-20 {
 		return h, errCorrupt
 	}
-	in.buf.Reset(io.NewSectionReader(p.file, offset, p.size-20-offset))
-	c, err := in.buf.ReadByte()
+	b, err := in.at(p, offset, maxHeaderBytes)
 	if err != nil {
-		return h, errCorrupt
+		return h, err
 	}
+	n := 0
+	next := func() (c byte) {
+		if n < len(b) {
+			c = b[n]
+		}
+		n++
+		return c
+	}
+	c := next()
 	h.kind, h.size = Type(c>>4&7), int64(c&15)
 	for shift := 4; c&0x80 != 0; shift += 7 {
-		if c, err = in.buf.ReadByte(); err != nil || shift > 56 {
+		if c = next(); shift > 56 {
 			return h, errCorrupt
 		}
 		h.size |= int64(c&0x7f) << shift
@@ -174,7 +219,7 @@ func (in *inflater) open(p *pack, offset int64) (h header, err error) {
 	case typeOfsDelta:
 		back := int64(0)
 		for i := 0; ; i++ {
-			if c, err = in.buf.ReadByte(); err != nil || i > 8 {
+			if c = next(); i > 8 {
 				return h, errCorrupt
 			}
 			if i > 0 {
@@ -189,38 +234,90 @@ func (in *inflater) open(p *pack, offset int64) (h header, err error) {
 			return h, errCorrupt
 		}
 	case typeRefDelta:
-		if _, err := io.ReadFull(in.buf, h.baseID[:]); err != nil {
+		if n+len(h.baseID) > len(b) {
 			return h, errCorrupt
 		}
+		n += copy(h.baseID[:], b[n:])
 	default:
 		return h, errCorrupt
 	}
+	if n > len(b) {
+		return h, errCorrupt
+	}
+	h.data = offset + int64(n)
 	return h, nil
 }
 
-// inflate reads the content, which must have the size of the header.
-func (in *inflater) inflate(size int64, buf []byte) ([]byte, error) {
+// inflate reads the content, which must have the size of the header, into buf if
+// there is room.
+func (in *inflater) inflate(p *pack, h *header, buf []byte) ([]byte, error) {
+	if int64(cap(buf)) < h.size {
+		buf = make([]byte, h.size)
+	}
+	buf = buf[:h.size]
+	if h.size <= 4*blockBytes {
+		// Most is in the block that holds the header.
+		b, err := in.at(p, h.data, int(min(h.size/4+64, blockBytes)))
+		if err != nil {
+			return nil, err
+		}
+		in.rest.Reset(b)
+		if err := in.unzip(&in.rest, buf); err == nil {
+			return buf, nil
+		}
+		if h.data+int64(len(b)) == p.size-20 {
+			return nil, errCorrupt // that was all
+		}
+	}
+	from := io.NewSectionReader(p.file, h.data, p.size-20-h.data)
+	if in.buf == nil {
+		in.buf = bufio.NewReaderSize(from, blockBytes)
+	} else {
+		in.buf.Reset(from)
+	}
+	if err := in.unzip(in.buf, buf); err != nil {
+		return nil, err
+	}
+	return buf, nil
+}
+
+// unzip fills buf with just what r holds.
+func (in *inflater) unzip(r io.Reader, buf []byte) error {
 	var err error
 	if in.z == nil {
-		in.z, err = zlib.NewReader(in.buf)
+		in.z, err = zlib.NewReader(r)
 	} else {
-		err = in.z.(zlib.Resetter).Reset(in.buf, nil)
+		err = in.z.(zlib.Resetter).Reset(r, nil)
 	}
 	if err != nil {
-		return nil, errCorrupt
+		return errCorrupt
 	}
-	if int64(cap(buf)) < size {
-		buf = make([]byte, size)
-	}
-	buf = buf[:size]
 	if _, err := io.ReadFull(in.z, buf); err != nil {
-		return nil, errCorrupt
+		return errCorrupt
 	}
 	var one [1]byte
 	if n, err := in.z.Read(one[:]); n != 0 || err != io.EOF {
-		return nil, errCorrupt // longer than it says, or its checksum is wrong
+		return errCorrupt // longer than it says, or its checksum is wrong
 	}
-	return buf, nil
+	return nil
+}
+
+// delta is room for the delta that is the n-th of a chain.
+func (in *inflater) delta(n int) []byte {
+	if n < len(in.deltas) {
+		return in.deltas[n]
+	}
+	return nil
+}
+
+// keepDelta keeps that room.
+func (in *inflater) keepDelta(n int, b []byte) {
+	if n == len(in.deltas) && n < 8 {
+		in.deltas = append(in.deltas, nil)
+	}
+	if n < len(in.deltas) && cap(b) <= blockBytes {
+		in.deltas[n] = b
+	}
 }
 
 func readBounded(path string, max int64) ([]byte, error) {

@@ -11,17 +11,42 @@ import (
 
 	"github.com/klauspost/compress/zlib"
 
+	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
 // Read returns an object, checked against its id. The data must not be changed.
 // The error is an [*ObjectError]. It may be called concurrently.
 func (s *Store) Read(id ID) (Type, []byte, error) {
-	t, data, err := s.read(id)
+	o, err := s.read(id, false)
 	if err != nil {
 		return 0, nil, &ObjectError{id, err}
 	}
-	return t, data, nil
+	return o.kind, o.data, nil
+}
+
+// object is an object that was read.
+type object struct {
+	kind Type
+	data []byte
+	// base is the object that data is stored as changes of, and same says what
+	// the two have in common; zero and nil if that was not asked for, or base was
+	// not read and checked a short while ago.
+	base ID
+	same []gatehouse.Stretch
+}
+
+// readVersion reads a content that may be like others that are read before and
+// after it.
+func (s *Store) readVersion(id ID) (object, error) {
+	o, err := s.read(id, true)
+	if err == nil && o.kind != TypeBlob {
+		err = fmt.Errorf("is a %s, not a %s", o.kind, TypeBlob)
+	}
+	if err != nil {
+		return o, &ObjectError{id, err}
+	}
+	return o, nil
 }
 
 // readAs is Read for one type.
@@ -33,8 +58,9 @@ func (s *Store) readAs(id ID, want Type) ([]byte, error) {
 	return data, err
 }
 
-// read tries each copy of the object until one can be read.
-func (s *Store) read(id ID) (t Type, data []byte, err error) {
+// read tries each copy of the object until one can be read. If it is a version
+// of others, it is kept for those that are stored as changes of it.
+func (s *Store) read(id ID, version bool) (o object, err error) {
 	err = ErrMissing
 	for _, p := range s.packs {
 		n, ok := p.find(&id)
@@ -42,13 +68,22 @@ func (s *Store) read(id ID) (t Type, data []byte, err error) {
 			continue
 		}
 		var offset int64
+		var last lastLink
 		if offset, err = p.offset(n); err == nil {
-			t, data, err = s.resolve(p, offset, 0)
+			o.kind, o.data, err = s.resolve(p, offset, 0, &last)
 		}
 		if err == nil {
-			if err = verify(id, t, data); err == nil {
-				return t, data, nil
+			err = verify(id, o.kind, o.data)
+		}
+		if err == nil {
+			if version {
+				if o.base = s.cache.checked(last.base); !o.base.IsZero() {
+					o.same = last.same
+				}
+				s.cache.put(cacheKey{p, offset}, o.kind, o.data)
+				s.cache.check(cacheKey{p, offset}, id)
 			}
+			return o, nil
 		}
 	}
 	lt, ldata, lerr := s.readLoose(id)
@@ -56,12 +91,12 @@ func (s *Store) read(id ID) (t Type, data []byte, err error) {
 		lerr = verify(id, lt, ldata)
 	}
 	if lerr == nil {
-		return lt, ldata, nil
+		return object{kind: lt, data: ldata}, nil
 	}
 	if errors.Is(err, ErrMissing) {
 		err = lerr
 	}
-	return 0, nil, err
+	return object{}, err
 }
 
 // link is one delta of a chain.
@@ -70,13 +105,21 @@ type link struct {
 	delta  []byte
 }
 
+// lastLink is the delta that gives the object itself.
+type lastLink struct {
+	base cacheKey
+	same []gatehouse.Stretch
+}
+
 // resolve reads the object at offset of a packfile. If it is a delta, it goes
-// down the chain to an object that is whole or known, and back up.
-func (s *Store) resolve(p *pack, offset int64, depth int) (Type, []byte, error) {
+// down the chain to an object that is whole or known, and back up. Last may be
+// nil.
+func (s *Store) resolve(p *pack, offset int64, depth int, last *lastLink) (Type, []byte, error) {
 	in := inflaters.Get().(*inflater)
 	defer inflaters.Put(in)
 
-	var chain []link
+	var room [4]link
+	chain := room[:0]
 	var kind Type
 	var data []byte
 	work := int64(0)
@@ -95,17 +138,21 @@ func (s *Store) resolve(p *pack, offset int64, depth int) (Type, []byte, error) 
 		if work += h.size; work > limits.MaxDeltaWork {
 			return 0, nil, fmt.Errorf("%w: its chain of deltas needs more than %d bytes", ErrTooLarge, int64(limits.MaxDeltaWork))
 		}
-		content, err := in.inflate(h.size, nil)
-		if err != nil {
-			return 0, nil, err
-		}
 		if h.kind != typeOfsDelta && h.kind != typeRefDelta {
-			kind, data = h.kind, content
+			if data, err = in.inflate(p, &h, nil); err != nil {
+				return 0, nil, err
+			}
+			kind = h.kind
 			if len(chain) > 0 {
 				s.cache.put(cacheKey{p, offset}, kind, data)
 			}
 			break
 		}
+		content, err := in.inflate(p, &h, in.delta(len(chain)))
+		if err != nil {
+			return 0, nil, err
+		}
+		in.keepDelta(len(chain), content)
 		if len(chain)+depth >= limits.MaxDeltaDepth {
 			return 0, nil, fmt.Errorf("%w: its chain of deltas has more than %d links", ErrTooLarge, limits.MaxDeltaDepth)
 		}
@@ -124,6 +171,7 @@ func (s *Store) resolve(p *pack, offset int64, depth int) (Type, []byte, error) 
 		if kind, data, err = s.readElsewhere(p, h.baseID, depth+len(chain)); err != nil {
 			return 0, nil, fmt.Errorf("the base of its delta, %s, %w", h.baseID, err)
 		}
+		offset = 0 // of no object
 		break
 	}
 	for i := len(chain) - 1; i >= 0; i-- {
@@ -143,8 +191,11 @@ func (s *Store) resolve(p *pack, offset int64, depth int) (Type, []byte, error) 
 		if data, err = applyDelta(make([]byte, 0, result), data, code, result); err != nil {
 			return 0, nil, err
 		}
+		if i == 0 && last != nil {
+			last.base, last.same = cacheKey{p, offset}, copies(code)
+		}
 		s.cache.put(cacheKey{p, chain[i].offset}, kind, data)
-		chain[i].delta = nil
+		offset = chain[i].offset
 	}
 	return kind, data, nil
 }
@@ -160,7 +211,7 @@ func (s *Store) readElsewhere(not *pack, id ID, depth int) (Type, []byte, error)
 			if err != nil {
 				return 0, nil, err
 			}
-			return s.resolve(p, offset, depth+1)
+			return s.resolve(p, offset, depth+1, nil)
 		}
 	}
 	return s.readLoose(id)

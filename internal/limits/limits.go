@@ -160,6 +160,11 @@ const (
 	// read in the order of their paths, so less is enough.
 	DeltaCacheBytes = 32 << 20
 
+	// TraceBytes bounds what the search for secrets keeps of versions of files,
+	// to search later versions faster: some thousand versions, of which only the
+	// last of each file are needed.
+	TraceBytes = 4 << 20
+
 	// MaxAlternateDepth bounds repositories that borrow from others that
 	// borrow; git has the same (odb, alternates "nesting too deep").
 	MaxAlternateDepth = 5

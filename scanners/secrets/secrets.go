@@ -167,6 +167,7 @@ type scanner struct {
 	known    *known.List
 	// vendored is set if comments in vendored trees count.
 	vendored bool
+	versions versions
 }
 
 // documented describes the rules, each id once.
@@ -186,7 +187,7 @@ func documented(all []rules.Rule) []gatehouse.Rule {
 }
 
 func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
-	r := reporter{scanner: s, pass: p, fingerprints: map[string]string{}}
+	r := reporter{scanner: s, file: f, pass: p, fingerprints: map[string]string{}}
 	if err := r.reportPath(f); err != nil {
 		return fmt.Errorf("look for secrets: %w", err)
 	}
@@ -208,7 +209,7 @@ var errTooMany = errors.New("too many secrets")
 
 // look reports the secrets in one view of a file.
 func (s *scanner) look(ctx context.Context, v *views.View, r *reporter) error {
-	matches, all, err := s.find(ctx, v)
+	matches, all, err := s.findIn(ctx, v, r.file)
 	if err != nil {
 		return err
 	}
@@ -221,9 +222,19 @@ func (s *scanner) look(ctx context.Context, v *views.View, r *reporter) error {
 	return nil
 }
 
+// search is what looks for matches; see [match.Matcher.Find].
+type search func(wants func(rule int) bool, found func(match.Match) bool) error
+
 // find returns the matches that are not told to be no secrets. All is false if
 // it gave up because there are too many.
 func (s *scanner) find(ctx context.Context, v *views.View) (matches []match.Match, all bool, err error) {
+	return s.accepted(v, func(wants func(int) bool, found func(match.Match) bool) error {
+		return s.matcher.Find(ctx, v.Text, wants, found)
+	})
+}
+
+// accepted is find with another search.
+func (s *scanner) accepted(v *views.View, search search) (matches []match.Match, all bool, err error) {
 	path, text := v.Path, v.Text
 	var failed error
 	wants := func(rule int) bool {
@@ -239,7 +250,7 @@ func (s *scanner) find(ctx context.Context, v *views.View) (matches []match.Matc
 		return re.MatchString(path)
 	}
 	all = true
-	err = s.matcher.Find(ctx, text, wants, func(m match.Match) bool {
+	err = search(wants, func(m match.Match) bool {
 		why, err := s.rules[m.Rule].Refuses(&rules.Text{Path: path, All: text, Whole: m.Whole, Secret: m.Secret})
 		if err != nil {
 			failed = err
@@ -267,6 +278,7 @@ func (s *scanner) find(ctx context.Context, v *views.View) (matches []match.Matc
 // reporter turns the matches of one file into findings.
 type reporter struct {
 	scanner      *scanner
+	file         *gatehouse.File
 	pass         *gatehouse.Pass
 	fingerprints map[string]string // which are slow to make
 	seen         map[place]bool

@@ -74,6 +74,22 @@ func (c *Check) May(text []byte) bool {
 	return false
 }
 
+// Look is May, and also returns how many bytes the answer depends on: more than
+// text has if it would be another for a longer text.
+func (c *Check) Look(text []byte) (bool, int) {
+	s := c.start
+	if s <= accept {
+		return s == accept, 0
+	}
+	for i, b := range text {
+		s = c.next[int(s)*c.columns+int(c.class[b])]
+		if s <= accept {
+			return s == accept, i + 1
+		}
+	}
+	return false, len(text) + 1
+}
+
 // fragment is a part of the expression: the positions it may start and end
 // with, as bits.
 type fragment struct {

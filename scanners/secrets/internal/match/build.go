@@ -20,6 +20,7 @@ import (
 func New(rules []Rule) (*Matcher, error) {
 	m := &Matcher{rules: make([]rule, len(rules))}
 	m.windows.New = func() any { w := make([]window, len(rules)); return &w }
+	m.spare.New = m.windows.New
 	var patterns []string
 	number := map[string]int{}
 	add := func(pattern string, u use) {
@@ -76,6 +77,12 @@ func New(rules []Rule) (*Matcher, error) {
 			for _, k := range r.Keywords {
 				add(strings.ToLower(k), use{rule: i, keyword: true})
 			}
+		}
+	}
+	for i := range m.uses {
+		for k := range m.uses[i] {
+			m.uses[i][k].number = int32(len(m.all))
+			m.all = append(m.all, &m.uses[i][k])
 		}
 	}
 	m.automaton, err = automaton.Compile(patterns)

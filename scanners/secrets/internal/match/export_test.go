@@ -4,6 +4,6 @@ import "context"
 
 // Work counts the bytes that a search gives to expressions.
 func (m *Matcher) Work(text []byte) int {
-	work, _ := m.find(context.Background(), text, func(int) bool { return true }, func(Match) bool { return true })
+	work, _ := m.find(context.Background(), text, nil, func(int) bool { return true }, func(Match) bool { return true })
 	return work
 }

@@ -94,8 +94,9 @@ type Matcher struct {
 	automaton *automaton.Automaton
 	// uses says what each pattern of the automaton is good for.
 	uses [][]use
-	// windows are not in use.
-	windows sync.Pool
+	all  []*use // the same, one after the other
+	// windows are not in use; those of spare are all zero.
+	windows, spare sync.Pool
 }
 
 // rule is a rule as it is searched.
@@ -124,6 +125,8 @@ type use struct {
 	// keyword is set if the pattern only opens the gate of the rule, letter if
 	// it is one of the two letters.
 	keyword, letter bool
+	// number is the index in all uses.
+	number int32
 }
 
 // letters fold to ASCII letters: U+017F to s, U+212A to k.
@@ -133,16 +136,16 @@ var letters = []string{"\u017f", "\u212a"}
 // The matches of one rule come in order; those of different rules do not. It
 // stops early only if found returns false or the context ends.
 func (m *Matcher) Find(ctx context.Context, text []byte, wants func(rule int) bool, found func(Match) bool) error {
-	_, err := m.find(ctx, text, wants, found)
+	_, err := m.find(ctx, text, nil, wants, found)
 	return err
 }
 
-// find also counts the bytes that were given to expressions.
-func (m *Matcher) find(ctx context.Context, text []byte, wants func(rule int) bool, found func(Match) bool) (work int, err error) {
+// find also counts the bytes that were given to expressions. Trace may be nil.
+func (m *Matcher) find(ctx context.Context, text []byte, trace *Trace, wants func(rule int) bool, found func(Match) bool) (work int, err error) {
 	windows := m.windows.Get().(*[]window)
 	defer m.windows.Put(windows)
 	clear(*windows)
-	s := scan{m: m, text: text, wants: wants, found: found, windows: *windows}
+	s := scan{m: m, text: text, trace: trace, wants: wants, found: found, windows: *windows}
 	s.special = slices.ContainsFunc(letters, func(l string) bool { return bytes.Contains(text, []byte(l)) })
 	for i := range m.rules {
 		w, r := &s.windows[i], &m.rules[i]
@@ -167,6 +170,9 @@ func (m *Matcher) find(ctx context.Context, text []byte, wants func(rule int) bo
 			s.finish(ctx, i)
 		}
 	}
+	if trace != nil {
+		trace.finish(&s)
+	}
 	if s.err != nil {
 		return s.work, s.err
 	}
@@ -181,7 +187,8 @@ type scan struct {
 	found   func(Match) bool
 	windows []window
 	scratch []byte
-	special bool // the text has letters
+	trace   *Trace // may be nil
+	special bool   // the text has letters
 	stop    bool
 	err     error
 	work    int
@@ -220,15 +227,37 @@ func (s *scan) hit(ctx context.Context, u *use, at int) {
 	if w.whole || u.exact != "" && string(s.text[at-len(u.exact):at]) != u.exact {
 		return
 	}
-	r := &s.m.rules[u.rule]
-	if !u.letter {
-		if check := r.check(); check != nil && !check.May(s.text[at:]) {
-			return
-		}
-	}
-	if !s.wanted(u.rule) {
+	if !s.may(u, at) || !s.wanted(u.rule) {
 		return
 	}
+	s.count(ctx, u, at)
+}
+
+// may reports whether what follows a hit may be the rest of a match.
+func (s *scan) may(u *use, at int) bool {
+	if u.letter {
+		return true
+	}
+	check := s.m.rules[u.rule].check()
+	switch {
+	case check == nil:
+		if s.trace != nil {
+			s.trace.add(u, at, 0)
+		}
+		return true
+	case s.trace == nil:
+		return check.May(s.text[at:])
+	}
+	ok, n := check.Look(s.text[at:])
+	if s.trace.reach = max(s.trace.reach, n); ok {
+		s.trace.add(u, at, n)
+	}
+	return ok
+}
+
+// count is for a hit that may lie in a match.
+func (s *scan) count(ctx context.Context, u *use, at int) {
+	w, r := &s.windows[u.rule], &s.m.rules[u.rule]
 	f, ahead := &r.factor, r.factor.Right
 	switch {
 	case s.special && f.Fold:
@@ -271,7 +300,7 @@ func (s *scan) wanted(rule int) bool {
 // finish runs what is still to be run of a rule.
 func (s *scan) finish(ctx context.Context, rule int) {
 	w := &s.windows[rule]
-	if w.off || w.closed {
+	if w.off || w.closed && (s.trace == nil || w.whole) {
 		return
 	}
 	if w.whole {
@@ -282,6 +311,9 @@ func (s *scan) finish(ctx context.Context, rule int) {
 	}
 	s.flush(ctx, rule)
 	s.runHeads(ctx, rule, len(s.text))
+	if w.closed {
+		return // the trace wants to know whether any is held
+	}
 	for _, m := range w.held {
 		s.report(m)
 	}

@@ -85,6 +85,9 @@ func fromOwn() ([]Rule, error) {
 				if r.check = judges[o.Judge]; r.check == nil {
 					return nil, fmt.Errorf("secret rule %q: there is no judge %q", o.ID, o.Judge)
 				}
+				if o.Judge == "jwk" {
+					r.around = jwkBytes
+				}
 			}
 			if strings.Contains(o.Regex, "(?P<secret>") {
 				re, err := syntax.Parse(o.Regex, syntax.Perl)

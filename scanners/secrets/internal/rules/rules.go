@@ -69,6 +69,8 @@ type Rule struct {
 	// count only for that.
 	Required []Required
 	Hidden   bool
+	// around is how far what judges a match looks beyond it and its lines.
+	around int
 	// Judged is set if values that are plainly no secrets are left out, as the
 	// author of the rule did not mean them. It is not for rules of users.
 	Judged bool
