@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb/boltfile"
@@ -35,44 +37,90 @@ type Advisory struct {
 	// ID is the CVE id if there is one, else that of the source.
 	ID string
 	// Aliases are the other ids of the same problem; may be empty.
-	Aliases            []string
+	Aliases []string
+	// Bulletins are, for packages of operating systems, the ids of what the
+	// vendor published about it, such as "DSA-5678-1". One bulletin may be
+	// about many problems, so that they are no aliases; may be empty.
+	Bulletins          []string
 	VulnerableVersions []string
 	PatchedVersions    []string
 	UnaffectedVersions []string
+	// FixedVersion is, for packages of operating systems, the first version
+	// without the problem; empty if there is none yet. If VulnerableVersions
+	// is not empty, it says more precisely what is affected.
+	FixedVersion string
+	// Arches are the architectures that it is about; empty means all.
+	Arches []string
+	// Status is what the vendor of an operating system says about a problem
+	// without a fix, such as "will_not_fix"; may be empty.
+	Status string
 	// Severity holds for this package only; mostly unknown, see [Detail].
 	Severity gatehouse.Severity
 	Source   Source
 }
 
-// rawAdvisory is the value of an advisory: trivy-db's pkg/types.Advisory.
+// rawAdvisory is the value of an advisory: trivy-db's pkg/types.Advisory, and
+// its Advisories where Entries is set.
 type rawAdvisory struct {
-	VendorIDs          []string `json:",omitempty"`
-	Severity           int      `json:",omitempty"`
-	VulnerableVersions []string `json:",omitempty"`
-	PatchedVersions    []string `json:",omitempty"`
-	UnaffectedVersions []string `json:",omitempty"`
+	VendorIDs          []string      `json:",omitempty"`
+	Arches             []string      `json:",omitempty"`
+	Status             int           `json:",omitempty"`
+	Severity           int           `json:",omitempty"`
+	FixedVersion       string        `json:",omitempty"`
+	VulnerableVersions []string      `json:",omitempty"`
+	PatchedVersions    []string      `json:",omitempty"`
+	UnaffectedVersions []string      `json:",omitempty"`
+	Entries            []rawAdvisory `json:",omitempty"`
+}
+
+// statuses are those of trivy-db's pkg/types.Status, in their order.
+var statuses = []string{
+	"", "not_affected", "affected", "fixed", "under_investigation", "will_not_fix", "fix_deferred", "end_of_life",
 }
 
 // EncodeAdvisory is the value that stands for a in the file.
 func EncodeAdvisory(a Advisory) ([]byte, error) {
+	ids := a.Aliases
+	if len(a.Bulletins) > 0 {
+		ids = a.Bulletins
+	}
 	return json.Marshal(rawAdvisory{
-		VendorIDs: a.Aliases, Severity: int(a.Severity), VulnerableVersions: a.VulnerableVersions,
+		VendorIDs: ids, Arches: a.Arches, Status: max(0, slices.Index(statuses, a.Status)), Severity: int(a.Severity),
+		FixedVersion: a.FixedVersion, VulnerableVersions: a.VulnerableVersions,
 		PatchedVersions: a.PatchedVersions, UnaffectedVersions: a.UnaffectedVersions,
 	})
 }
 
-func decodeAdvisory(e boltfile.Entry, src Source) (Advisory, error) {
+// decodeAdvisory returns what a value says: mostly one advisory, and several
+// if architectures differ.
+func decodeAdvisory(e boltfile.Entry, sb *sourceBucket) ([]Advisory, error) {
 	var raw rawAdvisory
 	if e.IsBucket {
-		return Advisory{}, fmt.Errorf("%w: advisory %q is a bucket", ErrCorrupt, e.Key)
+		return nil, fmt.Errorf("%w: advisory %q is a bucket", ErrCorrupt, e.Key)
 	}
 	if err := json.Unmarshal(e.Value, &raw); err != nil {
-		return Advisory{}, fmt.Errorf("%w: advisory %q: %w", ErrCorrupt, e.Key, err)
+		return nil, fmt.Errorf("%w: advisory %q: %w", ErrCorrupt, e.Key, err)
 	}
-	return Advisory{
-		ID: string(e.Key), Aliases: raw.VendorIDs, Severity: toSeverity(raw.Severity), Source: src,
-		VulnerableVersions: raw.VulnerableVersions, PatchedVersions: raw.PatchedVersions, UnaffectedVersions: raw.UnaffectedVersions,
-	}, nil
+	raws := raw.Entries
+	if len(raws) == 0 {
+		raws = []rawAdvisory{raw}
+	}
+	out := make([]Advisory, len(raws))
+	for i, r := range raws {
+		out[i] = Advisory{
+			ID: string(e.Key), Severity: toSeverity(r.Severity), Source: sb.source, FixedVersion: r.FixedVersion, Arches: r.Arches,
+			VulnerableVersions: r.VulnerableVersions, PatchedVersions: r.PatchedVersions, UnaffectedVersions: r.UnaffectedVersions,
+		}
+		if r.Status > 0 && r.Status < len(statuses) {
+			out[i].Status = statuses[r.Status]
+		}
+		if sb.system {
+			out[i].Bulletins = r.VendorIDs
+		} else {
+			out[i].Aliases = r.VendorIDs
+		}
+	}
+	return out, nil
 }
 
 func toSeverity(n int) gatehouse.Severity {
@@ -88,12 +136,13 @@ func toSeverity(n int) gatehouse.Severity {
 func (db *DB) Advisories(ecosystem, pkgName string) ([]Advisory, error) {
 	name := NormalizeName(ecosystem, pkgName)
 	var out []Advisory
-	for _, sb := range db.buckets[ecosystem] {
+	for i := range db.buckets[ecosystem] {
+		sb := &db.buckets[ecosystem][i]
 		pkg, ok, err := sb.bucket.Bucket(name)
 		if err == nil && ok {
 			err = pkg.ForEach(func(e boltfile.Entry) error {
-				a, err := decodeAdvisory(e, sb.source)
-				out = append(out, a)
+				list, err := decodeAdvisory(e, sb)
+				out = append(out, list...)
 				return err
 			})
 		}
@@ -115,7 +164,8 @@ type PackageAdvisory struct {
 // id. It ends after the first error.
 func (db *DB) All(ecosystem string) iter.Seq2[PackageAdvisory, error] {
 	return func(yield func(PackageAdvisory, error) bool) {
-		for _, sb := range db.buckets[ecosystem] {
+		for i := range db.buckets[ecosystem] {
+			sb := &db.buckets[ecosystem][i]
 			bucket := sb.bucket.Bounded()
 			err := bucket.ForEach(func(pe boltfile.Entry) error {
 				pkg, err := bucket.Open(pe)
@@ -123,12 +173,14 @@ func (db *DB) All(ecosystem string) iter.Seq2[PackageAdvisory, error] {
 					return err
 				}
 				return pkg.ForEach(func(e boltfile.Entry) error {
-					a, err := decodeAdvisory(e, sb.source)
+					list, err := decodeAdvisory(e, sb)
 					if err != nil {
 						return err
 					}
-					if !yield(PackageAdvisory{string(pe.Key), a}, nil) {
-						return errStop
+					for _, a := range list {
+						if !yield(PackageAdvisory{string(pe.Key), a}, nil) {
+							return errStop
+						}
 					}
 					return nil
 				})
@@ -146,15 +198,44 @@ func (db *DB) All(ecosystem string) iter.Seq2[PackageAdvisory, error] {
 
 // NormalizeName returns the name under which a package is stored, by the rules
 // of trivy-db (pkg/vulnsrc/vulnerability, NormalizePkgName): names compare
-// without case in most ecosystems, and "_" equals "-" in Python.
+// without case in most ecosystems, and "_" equals "-" in Python. Names of
+// packages of operating systems are kept.
 func NormalizeName(ecosystem, name string) string {
 	switch ecosystem {
 	case "pip":
 		return strings.ReplaceAll(strings.ToLower(name), "_", "-")
 	case "swift":
 		return strings.TrimSuffix(strings.TrimPrefix(name, "https://"), ".git")
-	case "go", "cocoapods", "julia":
+	case "go", "cocoapods", "julia", "cran", "bioconductor", "hackage", "ghc":
+		return name
+	}
+	if IsSystem(ecosystem) {
 		return name
 	}
 	return strings.ToLower(name)
 }
+
+// systems are how the buckets of operating systems are called in trivy-db
+// (pkg/vulnsrc/bucket) and, where it has none, here; the release follows.
+var systems = []string{
+	"alma", "alpaquita", "alpine", "amazon linux", "archlinux", "Azure Linux", "bottlerocket", "CBL-Mariner", "chainguard",
+	"debian", "echo", "fedora", "mageia", "minimos", "openeuler", "openSUSE Leap", "openSUSE Leap Micro",
+	"openSUSE Tumbleweed", "Oracle Linux", "Photon OS", "Red Hat", "rocky", "SUSE Linux Enterprise",
+	"SUSE Linux Enterprise Micro", "ubuntu", "wolfi",
+}
+
+// IsSystem reports whether an ecosystem is an operating system, such as
+// "debian 12".
+func IsSystem(ecosystem string) bool {
+	name := ecosystem
+	if _, ok := slices.BinarySearch(sortedSystems(), name); ok {
+		return true
+	}
+	if i := strings.LastIndexByte(name, ' '); i > 0 {
+		_, ok := slices.BinarySearch(sortedSystems(), name[:i])
+		return ok
+	}
+	return false
+}
+
+var sortedSystems = sync.OnceValue(func() []string { return slices.Sorted(slices.Values(systems)) })

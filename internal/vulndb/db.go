@@ -1,6 +1,7 @@
 package vulndb
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -38,7 +39,13 @@ var (
 const (
 	bucketDetails    = "vulnerability"
 	bucketDataSource = "data-source"
-	separator        = "::"
+	// bucketExtra and bucketAbout hold what trivy-db has no place for: by id,
+	// and about the database as a whole. Trivy does not look at them.
+	bucketExtra = "gatehouse-extra"
+	bucketAbout = "gatehouse-about"
+	// bucketRedHat is keyed by products, which are in another bucket.
+	bucketRedHat = "Red Hat"
+	separator    = "::"
 )
 
 // hashBytes is up to which size the file of a database without manifest is
@@ -55,7 +62,9 @@ type DB struct {
 	// wholeDigest is true if the digest covers the whole content.
 	wholeDigest bool
 	details     boltfile.Bucket
-	// buckets are those of each language ecosystem, sorted by name.
+	extra       boltfile.Bucket // zero if there is none
+	about       about
+	// buckets are those of each ecosystem, sorted by name.
 	buckets map[string][]sourceBucket
 	// count returns the sources with the number of their advisories.
 	count func() ([]ManifestSource, error)
@@ -65,6 +74,8 @@ type sourceBucket struct {
 	name   string
 	source Source
 	bucket boltfile.Bucket
+	// system is true for packages of an operating system.
+	system bool
 }
 
 // Open opens the database in dir. Errors wrap one of the Err variables and
@@ -168,6 +179,13 @@ func (db *DB) readBuckets() error {
 		if err != nil {
 			return err
 		}
+		switch name {
+		case bucketExtra:
+			db.extra = b
+			return nil
+		case bucketAbout:
+			return db.readAbout(b)
+		}
 		if empty {
 			content, err := walk.Open(e)
 			if err != nil {
@@ -178,10 +196,11 @@ func (db *DB) readBuckets() error {
 			}
 		}
 		ecosystem, sourceName, ok := strings.Cut(name, separator)
-		if !ok {
-			return nil // an operating system, or an index
+		system := !ok && name != bucketRedHat && IsSystem(name)
+		if !ok && !system {
+			return nil // an index, or Red Hat's advisories by product
 		}
-		sb := sourceBucket{name: name, bucket: b, source: Source{Name: sourceName}}
+		sb := sourceBucket{name: name, bucket: b, source: Source{Name: cmp.Or(sourceName, name)}, system: system}
 		if sources != (boltfile.Bucket{}) {
 			data, ok, err := sources.Get(name)
 			if err != nil {
@@ -289,9 +308,10 @@ func (db *DB) Info() gatehouse.Database {
 // Metadata is the metadata.json of the database.
 func (db *DB) Metadata() Metadata { return db.meta }
 
-// Ecosystems counts the (package, advisory) pairs of each language ecosystem,
-// under trivy-db's names: "npm", "pip", "go", "cargo", "rubygems", "composer",
-// "maven", "nuget", "erlang", "pub", "swift", "conan" and others. If another
+// Ecosystems counts the (package, advisory) pairs of each ecosystem, under
+// trivy-db's names: "npm", "pip", "go", "cargo", "rubygems", "composer",
+// "maven", "nuget", "erlang", "pub", "swift", "conan" and others, and "debian
+// 12", "alpine 3.19" and the like for operating systems. If another
 // program made the database, the first call reads all its advisories.
 func (db *DB) Ecosystems() (map[string]int, error) {
 	sources, err := db.count()
@@ -316,7 +336,12 @@ func (db *DB) countSources() ([]ManifestSource, error) {
 			if err != nil {
 				return nil, fmt.Errorf("bucket %q: %w", sb.name, err)
 			}
-			out = append(out, ManifestSource{Ecosystem: ecosystem, Source: sb.source, Advisories: n})
+			ms := ManifestSource{Ecosystem: ecosystem, Source: sb.source, Advisories: n}
+			ms.License, ms.Attribution = Attribution(sb.source.ID)
+			if own, ok := db.about.Licenses[sb.name]; ok {
+				ms.License, ms.Attribution = own.License, own.Attribution
+			}
+			out = append(out, ms)
 		}
 	}
 	return out, nil

@@ -25,6 +25,8 @@ type Detail struct {
 	References []string
 	// Published and Modified are zero if they are not known.
 	Published, Modified time.Time
+	// Extra is zero in databases that other programs made.
+	Extra
 }
 
 // CVSS holds the vectors of one problem; those that are not known are empty.
@@ -47,6 +49,55 @@ func (d Detail) SeverityOf(sourceID string) gatehouse.Severity {
 		}
 	}
 	return d.Severity
+}
+
+// Ratings are what each source says about the severity, sorted by source; one
+// for each CVSS version that the source gives, and one without a score if it
+// gives a word only.
+func (d Detail) Ratings() []gatehouse.Rating {
+	ids := map[string]bool{}
+	for id := range d.VendorSeverity {
+		ids[id] = true
+	}
+	for id := range d.CVSS {
+		ids[id] = true
+	}
+	var out []gatehouse.Rating
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		c, n := d.CVSS[id], len(out)
+		for _, r := range []gatehouse.Rating{
+			{Score: c.V40Score, Vector: c.V40Vector}, {Score: c.V3Score, Vector: c.V3Vector}, {Score: c.V2Score, Vector: c.V2Vector},
+		} {
+			if r.Score == 0 && r.Vector == "" {
+				continue
+			}
+			r.Source, r.Severity = id, d.VendorSeverity[id]
+			if r.Severity == gatehouse.SeverityUnknown {
+				r.Severity = SeverityOfScore(r.Score)
+			}
+			out = append(out, r)
+		}
+		if s := d.VendorSeverity[id]; len(out) == n && s != gatehouse.SeverityUnknown {
+			out = append(out, gatehouse.Rating{Source: id, Severity: s})
+		}
+	}
+	return out
+}
+
+// SeverityOfScore is the scale of the CVSS v3.1 specification, section 5,
+// which CVSS v4.0 keeps.
+func SeverityOfScore(score float64) gatehouse.Severity {
+	switch {
+	case score >= 9:
+		return gatehouse.SeverityCritical
+	case score >= 7:
+		return gatehouse.SeverityHigh
+	case score >= 4:
+		return gatehouse.SeverityMedium
+	case score > 0:
+		return gatehouse.SeverityLow
+	}
+	return gatehouse.SeverityUnknown
 }
 
 // Score is the highest CVSS base score of any source and version, 0 to 10; 0
@@ -98,10 +149,14 @@ func EncodeDetail(d Detail) ([]byte, error) {
 func (db *DB) Details(id string) (Detail, bool, error) {
 	value, ok, err := db.details.Get(id)
 	var raw rawDetail
+	var extra Extra
 	if err == nil && ok {
 		if err = json.Unmarshal(value, &raw); err != nil {
 			err = fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
+	}
+	if err == nil && ok {
+		extra, err = db.extraOf(id)
 	}
 	if err != nil {
 		return Detail{}, false, db.readError(fmt.Sprintf("look up %q", id), err)
@@ -111,6 +166,7 @@ func (db *DB) Details(id string) (Detail, bool, error) {
 	}
 	d := Detail{
 		Title: raw.Title, Description: raw.Description, CVSS: raw.CVSS, CWEs: raw.CweIDs, References: raw.References,
+		Extra: extra,
 	}
 	if len(raw.VendorSeverity) > 0 {
 		d.VendorSeverity = map[string]gatehouse.Severity{}

@@ -45,6 +45,8 @@ type Manifest struct {
 	Ecosystems map[string]int `json:"ecosystems"`
 	// Sources are sorted by ecosystem, then name.
 	Sources []ManifestSource `json:"sources"`
+	// Feeds are the public lists that were joined; may be empty.
+	Feeds []Feed `json:"feeds,omitempty"`
 	// Origin is where the database came from, such as an OCI reference with
 	// digest; empty if it was built here.
 	Origin string `json:"origin,omitempty"`

@@ -23,10 +23,12 @@ type Status struct {
 	DownloadedAt time.Time `json:"downloaded_at"`
 	// Age is the time since UpdatedAt, at least 0.
 	Age time.Duration `json:"age_ns"`
-	// Advisories counts (package, advisory) pairs of language ecosystems.
+	// Advisories counts (package, advisory) pairs.
 	Advisories int              `json:"advisories"`
 	Ecosystems map[string]int   `json:"ecosystems"`
 	Sources    []ManifestSource `json:"sources"`
+	// Feeds are the public lists that were joined; may be empty.
+	Feeds []Feed `json:"feeds,omitempty"`
 	// Origin is where the database came from; empty if that is not known.
 	Origin string `json:"origin,omitempty"`
 	// Rejected counts the entries that could not be imported.
@@ -44,6 +46,7 @@ func (db *DB) Status(now time.Time) (Status, error) {
 		return s, err
 	}
 	s.Sources, _ = db.count() // Ecosystems has seen the error
+	s.Feeds = db.Feeds()
 	for _, n := range s.Ecosystems {
 		s.Advisories += n
 	}

@@ -37,6 +37,10 @@ type Builder struct {
 	newest     map[[2]string]int
 	advisories []advisoryKey
 	buckets    map[string]*vulndb.ManifestSource
+	names      *names // set by Finish
+
+	feeds  []vulndb.Feed
+	lookup func(id string) vulndb.Extra
 }
 
 type entry struct {
@@ -45,6 +49,10 @@ type entry struct {
 	modified   time.Time
 	detail     span
 	superseded bool
+	// own is the id by which people know it, and names are all that mean the
+	// same; see [Entry.Names].
+	own   string
+	names []string
 }
 
 type advisoryKey struct {
@@ -105,8 +113,19 @@ func (b *Builder) Entry(src vulndb.Source, id string, modified time.Time, d vuln
 		return Entry{}, false, fmt.Errorf("add entry %q: %w", id, err)
 	}
 	b.newest[key] = len(b.entries)
-	b.entries = append(b.entries, entry{id: id, source: src, modified: modified, detail: s})
+	b.entries = append(b.entries, entry{id: id, own: id, source: src, modified: modified, detail: s})
 	return Entry{b, len(b.entries) - 1}, true, nil
+}
+
+// Names says by which id people know the entry, if that is not the one by
+// which its source does, and all ids that mean the same problem.
+func (e Entry) Names(own string, all []string) {
+	e.b.entries[e.n].own, e.b.entries[e.n].names = own, all
+}
+
+// Join adds public lists: lookup returns what they say about an id.
+func (b *Builder) Join(feeds []vulndb.Feed, lookup func(id string) vulndb.Extra) {
+	b.feeds, b.lookup = feeds, lookup
 }
 
 // Advisory adds what the entry says about a package.
@@ -124,6 +143,9 @@ func (e Entry) Advisory(ecosystem string, src Source, pkg string, a vulndb.Advis
 		return fmt.Errorf("add advisory %q: %w", a.ID, err)
 	}
 	bucket := ecosystem + "::" + src.Name
+	if vulndb.IsSystem(ecosystem) {
+		bucket = ecosystem
+	}
 	if e.b.buckets[bucket] == nil {
 		e.b.buckets[bucket] = &vulndb.ManifestSource{
 			Ecosystem: ecosystem, Source: src.Source, License: src.License, Attribution: src.Attribution,
@@ -195,6 +217,7 @@ func (b *Builder) Finish(meta vulndb.Metadata, m vulndb.Manifest) (vulndb.Manife
 	if m.Digest, err = vulndb.Digest(f); err != nil {
 		return m, err
 	}
+	m.Feeds = b.feeds
 	m.Advisories, m.Ecosystems, m.Sources = 0, map[string]int{}, []vulndb.ManifestSource{}
 	for _, s := range b.buckets {
 		if s.Advisories == 0 {
@@ -214,6 +237,10 @@ func (b *Builder) Finish(meta vulndb.Metadata, m vulndb.Manifest) (vulndb.Manife
 // makes the ids of each package unique.
 func (b *Builder) resolve() {
 	b.advisories = slices.DeleteFunc(b.advisories, func(a advisoryKey) bool { return b.entries[a.entry].superseded })
+	b.names = b.fold()
+	for i := range b.advisories {
+		b.advisories[i].id = b.names.primary(b.advisories[i].id)
+	}
 	for moved := true; moved; {
 		b.sort()
 		moved = false
@@ -224,12 +251,22 @@ func (b *Builder) resolve() {
 				first = i
 				continue
 			}
-			// The first keeps the id. An entry is moved at most once, to its
-			// own id, where it then comes first: the loop ends.
-			if a.entry != f.entry {
-				a.id = b.entries[a.entry].id
-				moved = true
+			// The first keeps the id. An entry is moved at most twice, to its
+			// own id and then to the one that its source has only once, where
+			// it then comes first: the loop ends.
+			if a.entry == f.entry {
+				continue
 			}
+			e := &b.entries[a.entry]
+			switch a.id {
+			case e.id:
+				continue
+			case e.own:
+				a.id = e.id
+			default:
+				a.id = e.own
+			}
+			moved = true
 		}
 	}
 }
@@ -242,6 +279,7 @@ func (b *Builder) sort() {
 			cmp.Compare(x.pkg, y.pkg),
 			cmp.Compare(x.id, y.id),
 			cmp.Compare(btoi(ex.id != x.id), btoi(ey.id != y.id)),
+			cmp.Compare(btoi(ex.own != x.id), btoi(ey.own != y.id)),
 			cmp.Compare(ex.id, ey.id),
 			cmp.Compare(x.entry, y.entry),
 			cmp.Compare(x.offset, y.offset),

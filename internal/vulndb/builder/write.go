@@ -47,11 +47,16 @@ func (b *Builder) writeBuckets(w *boltfile.Writer) error {
 	if err != nil {
 		return err
 	}
-	details, err := b.writeDetails(w)
+	details, extra, err := b.writeDetails(w)
+	if err != nil {
+		return err
+	}
+	about, err := b.writeAbout(w)
 	if err != nil {
 		return err
 	}
 	buckets["data-source"], buckets["vulnerability"] = sources, details
+	buckets[vulndb.ExtraBucket], buckets[vulndb.AboutBucket] = extra, about
 	root := w.Bucket()
 	for _, name := range slices.Sorted(maps.Keys(buckets)) {
 		if err := root.PutBucket([]byte(name), buckets[name]); err != nil {
@@ -94,9 +99,10 @@ func (b *Builder) advisoryValue(k advisoryKey) ([]byte, error) {
 	if err := b.get(k.span, &a); err != nil {
 		return nil, err
 	}
-	if a.ID != k.id {
-		a.Aliases = append(slices.DeleteFunc(a.Aliases, func(s string) bool { return s == k.id }), a.ID)
+	if len(a.Bulletins) == 0 {
+		a.Aliases = slices.Concat(a.Aliases, []string{a.ID}, b.names.of(b.entries[k.entry].own), b.names.of(k.id))
 		slices.Sort(a.Aliases)
+		a.Aliases = slices.DeleteFunc(slices.Compact(a.Aliases), func(s string) bool { return s == k.id })
 	}
 	return vulndb.EncodeAdvisory(a)
 }
@@ -119,9 +125,32 @@ func (b *Builder) writeSources(w *boltfile.Writer) (*boltfile.BucketWriter, erro
 	return out, nil
 }
 
-// writeDetails merges for each id what the sources say about it.
-func (b *Builder) writeDetails(w *boltfile.Writer) (*boltfile.BucketWriter, error) {
+// writeAbout writes what the database says about itself, so that it travels
+// with it.
+func (b *Builder) writeAbout(w *boltfile.Writer) (*boltfile.BucketWriter, error) {
+	licenses := map[string]vulndb.License{}
+	for name, s := range b.buckets {
+		if s.Advisories > 0 && s.License+s.Attribution != "" {
+			licenses[name] = vulndb.License{License: s.License, Attribution: s.Attribution}
+		}
+	}
+	keys, values, err := vulndb.AboutEntries(b.feeds, licenses)
+	if err != nil {
+		return nil, err
+	}
 	out := w.Bucket()
+	for i, key := range keys {
+		if err := out.Put([]byte(key), values[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// writeDetails merges for each id what the sources say about it. The second
+// bucket has what trivy-db has no place for.
+func (b *Builder) writeDetails(w *boltfile.Writer) (out, extra *boltfile.BucketWriter, err error) {
+	out, extra = w.Bucket(), w.Bucket()
 	type use struct {
 		id    string
 		entry int
@@ -144,7 +173,7 @@ func (b *Builder) writeDetails(w *boltfile.Writer) (*boltfile.BucketWriter, erro
 			uses = uses[1:]
 			var d vulndb.Detail
 			if err := b.get(e.detail, &d); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			have, ok := bySource[e.source.ID]
 			if ok {
@@ -157,15 +186,41 @@ func (b *Builder) writeDetails(w *boltfile.Writer) (*boltfile.BucketWriter, erro
 			all = merge(all, bySource[source])
 		}
 		all.Severity = vulndb.Preferred(all.VendorSeverity)
+		if err := b.putExtra(extra, id, all.Extra); err != nil {
+			return nil, nil, err
+		}
 		value, err := vulndb.EncodeDetail(all)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := out.Put([]byte(id), value); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return out, nil
+	return out, extra, nil
+}
+
+// putExtra adds what the public lists say about an id.
+func (b *Builder) putExtra(out *boltfile.BucketWriter, id string, x vulndb.Extra) error {
+	if b.lookup != nil {
+		listed := b.lookup(id)
+		x.EPSS, x.EPSSPercentile = listed.EPSS, listed.EPSSPercentile
+		x.Exploited, x.Ransomware = listed.Exploited, listed.Ransomware
+		for i := range b.feeds {
+			f := &b.feeds[i]
+			if f.ID == vulndb.FeedEPSS && listed.EPSS > 0 || f.ID == vulndb.FeedKEV && listed.Exploited != "" {
+				f.Joined++
+			}
+		}
+	}
+	if x == (vulndb.Extra{}) {
+		return nil
+	}
+	value, err := json.Marshal(x)
+	if err != nil {
+		return err
+	}
+	return out.Put([]byte(id), value)
 }
 
 // merge adds to a what b knows beyond it. Of two severities and scores by the
@@ -206,5 +261,7 @@ func merge(a, b vulndb.Detail) vulndb.Detail {
 	if b.Modified.After(a.Modified) {
 		a.Modified = b.Modified
 	}
+	a.Malicious = a.Malicious || b.Malicious
+	a.Informational = cmp.Or(a.Informational, b.Informational)
 	return a
 }

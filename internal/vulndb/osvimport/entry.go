@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb/builder"
 )
 
 // The parts of an entry that are used; see https://ossf.github.io/osv-schema.
@@ -38,10 +40,11 @@ type (
 			Name      string `json:"name"`
 			Ecosystem string `json:"ecosystem"`
 		} `json:"package"`
-		Severity         []osvSeverity   `json:"severity"`
-		Ranges           []osvRange      `json:"ranges"`
-		Versions         []string        `json:"versions"`
-		DatabaseSpecific json.RawMessage `json:"database_specific"`
+		Severity          []osvSeverity   `json:"severity"`
+		Ranges            []osvRange      `json:"ranges"`
+		Versions          []string        `json:"versions"`
+		DatabaseSpecific  json.RawMessage `json:"database_specific"`
+		EcosystemSpecific json.RawMessage `json:"ecosystem_specific"`
 	}
 	osvRange struct {
 		Type   string     `json:"type"`
@@ -64,13 +67,19 @@ type advisory struct {
 	vulnerable     []string
 	patched        []string
 	unaffected     []string
+	// fixed is the first good version of a package of an operating system.
+	fixed    string
+	severity gatehouse.Severity
 }
 
 // parsed is an entry, ready to be stored.
 type parsed struct {
-	id       string
+	id       string   // unique within the source
+	own      string   // by which people know it; empty: id
 	ids      []string // under which it is stored
 	aliases  []string
+	names    []string        // all that mean the same problem
+	origin   *builder.Source // nil: id and ecosystem tell it
 	modified time.Time
 	// newest is when the entry was published or modified, whatever is later.
 	newest     time.Time
@@ -90,27 +99,41 @@ type problem struct{ pkg, reason string }
 // errNotOSV is for documents that are no attempt at an OSV entry.
 var errNotOSV = errors.New("not an OSV entry")
 
-// decodeEntries reads a JSON document: an entry or a list of entries. Those
-// that cannot be read are in errs, by position.
-func decodeEntries(data []byte) (entries []*osvEntry, errs []error) {
-	var raws []json.RawMessage
-	switch trimmed := bytes.TrimLeft(data, " \t\r\n"); {
-	case len(trimmed) > 0 && trimmed[0] == '[':
+// decode reads a JSON document: an entry or a list of entries.
+func decode(name string, data []byte, now time.Time) (o outcome) {
+	raws := []json.RawMessage{data}
+	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
+		raws = nil
 		if err := json.Unmarshal(data, &raws); err != nil {
-			return nil, []error{fmt.Errorf("no valid JSON: %w", err)}
+			return outcome{errs: []error{fmt.Errorf("no valid JSON: %w", err)}}
 		}
-	default:
-		raws = []json.RawMessage{data}
 	}
 	for _, raw := range raws {
 		e, err := decodeEntry(raw)
-		if err != nil {
-			errs = append(errs, err)
+		if err == nil {
+			o.entries = append(o.entries, parse(e, now))
 			continue
 		}
-		entries = append(entries, e)
+		var more []*parsed
+		var format string
+		if errors.Is(err, errNotOSV) {
+			more, format, err = parseNative(name, raw)
+			o.entries = append(o.entries, more...)
+		}
+		switch {
+		case err == nil:
+		case !errors.Is(err, errNotOSV):
+			o.errs = append(o.errs, err)
+		case format != "":
+			if o.unsupported == nil {
+				o.unsupported = map[string]int{}
+			}
+			o.unsupported[format]++
+		default:
+			o.ignored++
+		}
 	}
-	return entries, errs
+	return o
 }
 
 func decodeEntry(data []byte) (*osvEntry, error) {
@@ -152,7 +175,10 @@ func parse(e *osvEntry, now time.Time) *parsed {
 		p.withdrawn = true
 		return p
 	}
+	// What is related is another problem; see
+	// https://ossf.github.io/osv-schema/#related-field.
 	p.ids, p.aliases = names(e.ID, slices.Concat(e.Aliases, e.Upstream))
+	p.names = append(append([]string{e.ID}, p.ids...), p.aliases...)
 	p.detail = vulndb.Detail{
 		Title: e.Summary, Description: e.Details, CWEs: cwes(e.DatabaseSpecific),
 		Published: e.Published, Modified: e.Modified,
@@ -162,6 +188,7 @@ func parse(e *osvEntry, now time.Time) *parsed {
 			p.detail.References = append(p.detail.References, r.URL)
 		}
 	}
+	p.detail.Malicious = isMalicious(p.names, p.detail.CWEs)
 	p.rating = rate(e)
 	parsers := map[string]parser{}
 	for i := range e.Affected {
@@ -180,16 +207,16 @@ func (p *parsed) affected(a *osvAffected, parsers map[string]parser) {
 	case !ok:
 		p.unknownEcosystems = append(p.unknownEcosystems, unknownName(a.Package.Ecosystem))
 		return
-	case strings.TrimSpace(a.Package.Name) == "" || strings.ContainsAny(a.Package.Name, "\x00\r\n") || len(a.Package.Name) > 4096:
+	case !plainName(a.Package.Name):
 		p.problems = append(p.problems, problem{a.Package.Name, fmt.Sprintf("%.80q is no package name", a.Package.Name)})
 		return
 	}
 	versions := parsers[ecosystem]
-	if versions == nil {
+	if versions.parse == nil {
 		versions = parserOf(ecosystem)
 		parsers[ecosystem] = versions
 	}
-	vulnerable, unusable, err := versions.constraints(a)
+	vulnerable, fixed, unusable, err := versions.constraints(a)
 	p.unusableVersions += unusable
 	if err == errGitOnly {
 		p.gitOnly++
@@ -213,8 +240,25 @@ func (p *parsed) affected(a *osvAffected, parsers map[string]parser) {
 			return
 		}
 	}
-	p.advisories = append(p.advisories, advisory{ecosystem: ecosystem, pkg: name, vulnerable: vulnerable})
+	adv := advisory{ecosystem: ecosystem, pkg: name, vulnerable: vulnerable}
+	if versions.system {
+		adv.fixed, adv.severity = fixed, urgency(a.EcosystemSpecific)
+	}
+	p.advisories = append(p.advisories, adv)
 }
+
+// embeddedMaliciousCode is the CWE id that GitHub gives to malware; see
+// https://cwe.mitre.org/data/definitions/506.html.
+const embeddedMaliciousCode = "CWE-506"
+
+func isMalicious(names, cwes []string) bool {
+	return slices.Contains(cwes, embeddedMaliciousCode) ||
+		slices.ContainsFunc(names, func(s string) bool { return strings.HasPrefix(s, "MAL-") })
+}
+
+// maxNameBytes is far more than a name has: npm admits 214 characters, and a
+// Maven coordinate has two parts of some 100.
+const maxNameBytes = 4096
 
 // unknownName is what an unknown ecosystem is counted under: its name without
 // the release, in plain text of bounded length.
@@ -233,12 +277,19 @@ var errGitOnly = errors.New("it has only commits")
 // the versions listed are none in the ecosystem: no package can have them. If
 // a range is malformed, there is an error, and the result has only the versions
 // that are listed.
-func (p parser) constraints(a *osvAffected) (out []string, unusable int, err error) {
+//
+// The first version without the problem is empty if some range has no end, or
+// ends with a version that has it.
+func (p parser) constraints(a *osvAffected) (out []string, fixed string, unusable int, err error) {
 	intervals, git, err := p.ranges(a)
+	fixed = lastFixed(intervals)
 	for _, r := range intervals {
 		out = append(out, r.constraint())
 	}
 	for _, text := range a.Versions {
+		if p.system && len(intervals) > 0 {
+			break // distributions list what lies in the ranges
+		}
 		v, err := p.version(text)
 		if err != nil {
 			unusable++
@@ -250,15 +301,31 @@ func (p parser) constraints(a *osvAffected) (out []string, unusable int, err err
 	}
 	switch {
 	case err != nil && len(out) > 0:
-		return out, unusable, fmt.Errorf("%w; only the %d versions that it lists are imported", err, len(out))
+		return out, fixed, unusable, fmt.Errorf("%w; only the %d versions that it lists are imported", err, len(out))
 	case err != nil || len(out) > 0:
-		return out, unusable, err
+		return out, fixed, unusable, err
 	case unusable > 0:
-		return nil, unusable, fmt.Errorf("none of its %d versions is a version of the ecosystem", unusable)
+		return nil, "", unusable, fmt.Errorf("none of its %d versions is a version of the ecosystem", unusable)
 	case git:
-		return nil, 0, errGitOnly
+		return nil, "", 0, errGitOnly
 	}
-	return nil, 0, errors.New("it says no versions")
+	return nil, "", 0, errors.New("it says no versions")
+}
+
+func lastFixed(intervals []interval) string {
+	var last *version
+	for _, r := range intervals {
+		if r.to == nil || r.closed {
+			return ""
+		}
+		if last == nil || last.cmp(*r.to) < 0 {
+			last = r.to
+		}
+	}
+	if last == nil {
+		return ""
+	}
+	return last.text
 }
 
 // ranges returns the affected intervals of versions, and whether there are

@@ -8,8 +8,8 @@ package osvimport
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -115,13 +115,16 @@ func Import(ctx context.Context, dst string, sources []string, opts Options) (Re
 }
 
 type importer struct {
-	ctx    context.Context
-	opts   Options
-	b      *builder.Builder
-	batch  []file
-	bytes  int
-	older  int // entries of which a newer copy was there already
-	result Result
+	ctx   context.Context
+	opts  Options
+	b     *builder.Builder
+	batch []file
+	bytes int
+	// parsing yields the outcomes of the batch before, which is parsed while
+	// the next one is read; nil if there is none.
+	parsing chan parsedBatch
+	older   int // entries of which a newer copy was there already
+	result  Result
 }
 
 func (im *importer) run(tmp string, sources []string) (err error) {
@@ -129,13 +132,18 @@ func (im *importer) run(tmp string, sources []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, im.b.Close()) }()
+	defer func() {
+		if im.parsing != nil { // after an error
+			<-im.parsing
+		}
+	}()
 	r := &reader{emit: im.add}
 	for _, s := range sources {
 		if err := r.source(s); err != nil {
 			return err
 		}
 	}
-	if err := im.flush(); err != nil {
+	if err := errors.Join(im.flush(), im.collect()); err != nil {
 		return err
 	}
 	res := &im.result
@@ -181,43 +189,68 @@ type outcome struct {
 	entries     []*parsed
 	errs        []error
 	ignored     int
-	unsupported string
+	unsupported map[string]int
 }
 
-// flush parses the batch on all cores and stores it in order.
+// parsedBatch are files and what they gave.
+type parsedBatch struct {
+	files    []file
+	outcomes []outcome
+}
+
+// flush starts to parse the batch, and stores the one before.
 func (im *importer) flush() error {
+	batch := im.batch
+	im.batch, im.bytes = nil, 0
+	if err := im.collect(); err != nil {
+		return err
+	}
+	done := make(chan parsedBatch, 1)
+	im.parsing = done
+	go func() { done <- parsedBatch{batch, im.evaluateAll(batch)} }()
+	return nil
+}
+
+// collect waits for the batch that is being parsed and stores it in order.
+func (im *importer) collect() error {
+	if im.parsing == nil {
+		return im.ctx.Err()
+	}
+	b := <-im.parsing
+	im.parsing = nil
 	if err := im.ctx.Err(); err != nil {
 		return err
 	}
-	outcomes := make([]outcome, len(im.batch))
+	for i, o := range b.outcomes {
+		if err := im.store(b.files[i], o); err != nil {
+			return err
+		}
+	}
+	im.result.Files += len(b.files)
+	if im.opts.Progress != nil {
+		im.opts.Progress(im.result.Files)
+	}
+	return nil
+}
+
+// evaluateAll parses files on all cores.
+func (im *importer) evaluateAll(files []file) []outcome {
+	outcomes := make([]outcome, len(files))
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(im.batch) || im.ctx.Err() != nil {
+				if i >= len(files) || im.ctx.Err() != nil {
 					return
 				}
-				outcomes[i] = evaluate(im.batch[i], im.opts.Now)
+				outcomes[i] = evaluate(files[i], im.opts.Now)
 			}
 		})
 	}
 	wg.Wait()
-	if err := im.ctx.Err(); err != nil {
-		return err
-	}
-	for i, o := range outcomes {
-		if err := im.store(im.batch[i], o); err != nil {
-			return err
-		}
-	}
-	im.result.Files += len(im.batch)
-	im.batch, im.bytes = im.batch[:0], 0
-	if im.opts.Progress != nil {
-		im.opts.Progress(im.result.Files)
-	}
-	return nil
+	return outcomes
 }
 
 // evaluate reads one file. A crash is a fault of ours in the end, but it must
@@ -248,60 +281,14 @@ func evaluate(f file, now time.Time) (o outcome) {
 			return outcome{errs: []error{err}}
 		}
 	}
-	entries, errs := decodeEntries(data)
-	for _, e := range entries {
-		o.entries = append(o.entries, parse(e, now))
-	}
-	for _, err := range errs {
-		if errors.Is(err, errNotOSV) {
-			o.ignored++
-			continue
-		}
-		o.errs = append(o.errs, err)
-	}
-	if o.ignored > 0 && len(o.entries) == 0 {
-		o.unsupported = otherFormat(data)
-	}
-	return o
-}
-
-// otherFormat recognises advisories in formats that cannot be imported, so
-// that they are not taken for files of another kind.
-func otherFormat(data []byte) string {
-	var docs []map[string]json.RawMessage
-	if data = bytes.TrimSpace(data); len(data) > 0 && data[0] != '[' {
-		data = append(append([]byte{'['}, data...), ']')
-	}
-	if json.Unmarshal(data, &docs) != nil || len(docs) == 0 {
-		return ""
-	}
-	has := func(keys ...string) bool {
-		for _, k := range keys {
-			if _, ok := docs[0][k]; !ok {
-				return false
-			}
-		}
-		return true
-	}
-	switch {
-	case has("gem", "title") && (has("patched_versions") || has("cve") || has("ghsa") || has("unaffected_versions") || has("url")):
-		return "ruby-advisory-db"
-	case has("reference", "branches"):
-		return "PHP security advisories"
-	case has("module_name", "vulnerable_versions"):
-		return "Node.js security working group"
-	case has("dataType", "cveMetadata"):
-		return "CVE record"
-	}
-	return ""
+	return decode(f.name, data, now)
 }
 
 func (im *importer) store(f file, o outcome) error {
 	res := &im.result
-	if o.unsupported != "" {
-		res.Unsupported[o.unsupported] += o.ignored
-	} else {
-		res.Ignored += o.ignored
+	res.Ignored += o.ignored
+	for format, n := range o.unsupported {
+		res.Unsupported[format] += n
 	}
 	for _, err := range o.errs {
 		res.reject(Rejection{File: f.name, Reason: err.Error()})
@@ -331,10 +318,11 @@ func (im *importer) entry(f file, p *parsed) error {
 	if im.opts.SourceName != "" {
 		other = im.opts.SourceName
 	}
-	origin := originOf(p.id, "", other)
+	ecosystem := ""
 	if len(p.advisories) > 0 {
-		origin = originOf(p.id, p.advisories[0].ecosystem, other)
+		ecosystem = p.advisories[0].ecosystem
 	}
+	origin := p.originFor(ecosystem, other)
 	if p.rating.severity != gatehouse.SeverityUnknown {
 		p.detail.VendorSeverity = map[string]gatehouse.Severity{origin.ID: p.rating.severity}
 	}
@@ -349,13 +337,17 @@ func (im *importer) entry(f file, p *parsed) error {
 		im.older++
 		return nil
 	}
+	e.Names(cmp.Or(p.own, p.id), p.names)
 	for _, a := range p.advisories {
 		for _, id := range p.ids {
-			err := e.Advisory(a.ecosystem, originOf(p.id, a.ecosystem, other), a.pkg, vulndb.Advisory{
-				ID: id, Aliases: p.aliases,
+			adv := vulndb.Advisory{
+				ID: id, Aliases: p.aliases, Severity: a.severity, FixedVersion: a.fixed,
 				VulnerableVersions: a.vulnerable, PatchedVersions: a.patched, UnaffectedVersions: a.unaffected,
-			})
-			if err != nil {
+			}
+			if vulndb.IsSystem(a.ecosystem) {
+				adv.Aliases, adv.Bulletins = nil, p.aliases
+			}
+			if err := e.Advisory(a.ecosystem, p.originFor(a.ecosystem, other), a.pkg, adv); err != nil {
 				return err
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
@@ -140,7 +141,7 @@ func TestImport(t *testing.T) {
 	if !res.UpdatedAt.Equal(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) || db.Info().UpdatedAt != "2026-03-01T00:00:00Z" {
 		t.Errorf("the age is %v, %v", res.UpdatedAt, db.Info().UpdatedAt)
 	}
-	if res.Withdrawn != 1 || res.UnknownEcosystems["Plan 9"] != 1 || res.Unsupported["ruby-advisory-db"] != 1 || res.Ignored != 2 || len(res.Entries) != 4 {
+	if res.Withdrawn != 1 || res.UnknownEcosystems["Plan 9"] != 1 || res.Entries["Ruby Advisory Database"] != 1 || res.Ignored != 2 || len(res.Entries) != 5 {
 		t.Errorf("result: %+v", res)
 	}
 	var rejected []string
@@ -200,6 +201,14 @@ func TestArchives(t *testing.T) {
 				writeTar(f)
 			case ".tar.gz", ".tgz":
 				writeTar(gzip.NewWriter(f))
+			case ".tar.zst", ".tzst":
+				z, zerr := zstd.NewWriter(f)
+				if zerr != nil {
+					t.Fatal(zerr)
+				}
+				writeTar(z)
+			case ".tar.bz2", ".tbz2":
+				t.Skip("the standard library cannot write bzip2")
 			default:
 				x, xerr := xz.NewWriter(f)
 				if xerr != nil {
@@ -313,7 +322,7 @@ func TestNothing(t *testing.T) {
 	for name, files := range map[string]map[string]string{
 		"empty":        {},
 		"other files":  {"a.json": "{}", "b.txt": "x"},
-		"other format": {"a.yml": "gem: x\ntitle: y\nurl: z\n"},
+		"other format": {"a.json": `{"dataType":"CVE_RECORD","cveMetadata":{"cveId":"CVE-2020-1"}}`},
 		"withdrawn":    {"a.json": `{"id":"GO-1","withdrawn":"2020-01-01T00:00:00Z"}`},
 		"rejected":     {"a.json": "{"},
 	} {
@@ -321,7 +330,7 @@ func TestNothing(t *testing.T) {
 		if !errors.Is(err, ErrNothing) {
 			t.Errorf("%s: got %v", name, err)
 		}
-		if name == "other format" && (res.Unsupported["ruby-advisory-db"] != 1 || !strings.Contains(err.Error(), "ruby-advisory-db")) {
+		if name == "other format" && (res.Unsupported["CVE record"] != 1 || !strings.Contains(err.Error(), "CVE record")) {
 			t.Errorf("%s: %+v, %v", name, res, err)
 		}
 	}

@@ -40,18 +40,14 @@ func (r *rating) word(specific json.RawMessage) {
 	if len(specific) == 0 || json.Unmarshal(specific, &s) != nil || s.Severity == "" {
 		return
 	}
-	if v, err := gatehouse.ParseSeverity(s.Severity); err == nil {
-		r.severity = max(r.severity, v)
-	}
+	r.severity = max(r.severity, wordSeverity(s.Severity))
 }
 
 func (r *rating) add(severities []osvSeverity) {
 	for _, s := range severities {
 		if !strings.HasPrefix(s.Type, "CVSS_") {
 			// Distributions give a word.
-			if v, err := gatehouse.ParseSeverity(s.Score); err == nil {
-				r.severity = max(r.severity, v)
-			}
+			r.severity = max(r.severity, wordSeverity(s.Score))
 			continue
 		}
 		r.vector(s.Score)
@@ -94,27 +90,34 @@ func (r rating) fill() rating {
 	}
 	for _, score := range []float64{r.cvss.V40Score, r.cvss.V3Score, r.cvss.V2Score} {
 		if score > 0 {
-			r.severity = severityOf(score)
+			r.severity = vulndb.SeverityOfScore(score)
 			break
 		}
 	}
 	return r
 }
 
-// severityOf is the scale of the CVSS v3.1 specification, section 5, which
-// CVSS v4.0 keeps.
-func severityOf(score float64) gatehouse.Severity {
-	switch {
-	case score >= 9:
-		return gatehouse.SeverityCritical
-	case score >= 7:
+// wordSeverity reads the words that databases and distributions use.
+func wordSeverity(word string) gatehouse.Severity {
+	switch strings.ToLower(strings.TrimSpace(word)) {
+	case "important":
 		return gatehouse.SeverityHigh
-	case score >= 4:
-		return gatehouse.SeverityMedium
-	case score > 0:
+	case "negligible", "unimportant", "minor":
 		return gatehouse.SeverityLow
 	}
-	return gatehouse.SeverityUnknown
+	v, _ := gatehouse.ParseSeverity(word) // unknown if it is none
+	return v
+}
+
+// urgency is how Debian judges a problem in one package.
+func urgency(specific json.RawMessage) gatehouse.Severity {
+	var s struct {
+		Urgency string `json:"urgency"`
+	}
+	if len(specific) == 0 || json.Unmarshal(specific, &s) != nil {
+		return gatehouse.SeverityUnknown
+	}
+	return wordSeverity(s.Urgency)
 }
 
 func cwes(specific json.RawMessage) []string {

@@ -26,6 +26,8 @@ type rustsecAdvisory struct {
 		Aliases    []string `toml:"aliases"`
 		References []string `toml:"references"`
 		CVSS       string   `toml:"cvss"`
+		Categories []string `toml:"categories"`
+		Informal   string   `toml:"informational"`
 	} `toml:"advisory"`
 	Versions struct {
 		Patched    []string `toml:"patched"`
@@ -55,12 +57,15 @@ func parseRustSec(data []byte, now time.Time) (*parsed, error) {
 	p.modified = tomlTime(a.Advisory.Date)
 	p.newest = p.modified
 	p.ids, p.aliases = names(a.Advisory.ID, a.Advisory.Aliases)
+	p.names = append(append([]string{p.id}, p.ids...), p.aliases...)
 	title, description, _ := strings.Cut(strings.TrimLeft(body, "\n"), "\n")
 	p.detail = vulndb.Detail{
 		Title: strings.TrimSpace(strings.TrimLeft(title, "#")), Description: strings.TrimSpace(description),
 		References: slices.DeleteFunc(append([]string{a.Advisory.URL}, a.Advisory.References...), func(s string) bool { return s == "" }),
 		Published:  p.modified,
 	}
+	p.detail.Malicious = slices.Contains(a.Advisory.Categories, "malicious")
+	p.detail.Informational = strings.TrimSpace(a.Advisory.Informal)
 	p.rating.vector(a.Advisory.CVSS)
 	p.rating = p.rating.fill()
 	if a.Advisory.Collection == "rust" {

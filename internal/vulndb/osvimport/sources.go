@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bufio"
+	"bytes"
+	"compress/bzip2"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -14,7 +16,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ulikunitz/xz"
+	"github.com/klauspost/compress/zstd"
+	"github.com/therootcompany/xz"
 
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb/ratio"
@@ -39,7 +42,9 @@ type reader struct {
 }
 
 // archiveKinds are the archives that are opened, by the end of the name.
-var archiveKinds = []string{".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz"}
+var archiveKinds = []string{
+	".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tzst", ".tar.bz2", ".tbz2",
+}
 
 func archiveKind(name string) string {
 	for _, k := range archiveKinds {
@@ -81,12 +86,12 @@ func (r *reader) source(name string) error {
 		return r.dir(name, real, other)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("read the advisories: %q is not a directory or a regular file", name)
-	case archiveKind(real) != "":
+	case archiveKind(real) != "" || isArchive(real):
 		return r.archive(name, real, other)
 	case wanted(filepath.Base(real)):
 		return r.plain(name, real, strings.TrimSuffix(other, filepath.Ext(other)))
 	}
-	return fmt.Errorf("read the advisories: %q is not a directory, a .json or .yaml file, or one of %s", name, strings.Join(archiveKinds, " "))
+	return fmt.Errorf("read the advisories: %q is not a directory, a .json or .yaml file, or an archive: one of %s", name, strings.Join(archiveKinds, " "))
 }
 
 func (r *reader) dir(name, real, other string) error {
@@ -156,11 +161,14 @@ func (r *reader) archive(name, real, other string) error {
 	if err != nil {
 		return fmt.Errorf("read the advisories: %w", err)
 	}
-	kind := archiveKind(real)
-	if kind == ".zip" {
+	var head [4]byte
+	if _, err := f.ReadAt(head[:], 0); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the archive %q: %w", name, err)
+	}
+	if string(head[:]) == "PK\x03\x04" || archiveKind(real) == ".zip" {
 		err = r.zip(name, other, f, info.Size())
 	} else {
-		err = r.tar(name, other, kind, f)
+		err = r.tar(name, other, f)
 	}
 	if err != nil {
 		return fmt.Errorf("read the archive %q: %w", name, err)
@@ -168,31 +176,108 @@ func (r *reader) archive(name, real, other string) error {
 	return nil
 }
 
-func (r *reader) tar(name, other, kind string, f io.Reader) error {
-	packed := &ratio.Counter{R: f}
-	unpacked := &ratio.Counter{R: packed}
-	switch kind {
-	case ".tar.gz", ".tgz":
-		z, err := gzip.NewReader(bufio.NewReader(packed))
+// maxDictionary bounds the memory of a decompressor: xz -9 needs 64 MiB, and
+// zstd needs 8 MiB at its highest usual level.
+const maxDictionary = 64 << 20
+
+// compression is how the content of a file is compressed, by its first bytes.
+type compression struct {
+	magic string
+	open  func(io.Reader) (io.Reader, error)
+}
+
+var compressions = []compression{
+	{"\x1f\x8b", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
+	{"\xfd7zXZ\x00", func(r io.Reader) (io.Reader, error) { return xz.NewReader(r, maxDictionary) }},
+	{"\x28\xb5\x2f\xfd", func(r io.Reader) (io.Reader, error) {
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxDictionary))
 		if err != nil {
-			return err
+			return nil, err
 		}
-		unpacked.R, unpacked.Packed = z, packed
-	case ".tar.xz", ".txz":
-		z, err := xz.NewReader(bufio.NewReader(packed))
-		if err != nil {
-			return err
-		}
-		unpacked.R, unpacked.Packed = z, packed
+		return z.IOReadCloser(), nil
+	}},
+	{"BZh", func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }},
+}
+
+// decompress returns what r holds, whatever it is compressed with.
+func decompress(r io.Reader) (*ratio.Counter, error) {
+	packed := &ratio.Counter{R: r}
+	buffered := bufio.NewReaderSize(packed, 64<<10)
+	head, err := buffered.Peek(6)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
 	}
+	for _, c := range compressions {
+		if strings.HasPrefix(string(head), c.magic) {
+			z, err := c.open(buffered)
+			if err != nil {
+				return nil, err
+			}
+			return &ratio.Counter{R: z, Packed: packed}, nil
+		}
+	}
+	return &ratio.Counter{R: buffered}, nil
+}
+
+// isArchive looks at the first bytes of a file whose name does not say it.
+func isArchive(file string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var zipHead [4]byte
+	if _, err := f.ReadAt(zipHead[:], 0); err == nil && string(zipHead[:]) == "PK\x03\x04" {
+		return true
+	}
+	u, err := decompress(f)
+	if err != nil {
+		return false
+	}
+	_, err = tar.NewReader(u).Next()
+	return err == nil
+}
+
+// lastBlock keeps the last block of a tar file, which says that it is whole.
+type lastBlock struct {
+	r     io.Reader
+	block []byte
+}
+
+const tarBlock = 512
+
+func (l *lastBlock) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	l.block = append(l.block, p[max(0, n-tarBlock):n]...)
+	l.block = l.block[max(0, len(l.block)-tarBlock):]
+	return n, err
+}
+
+// end is an error unless the file ends with the mark of zeros: archive/tar
+// takes a file that is cut between two entries for whole.
+func (l *lastBlock) end() error {
+	if len(l.block) < tarBlock || len(bytes.Trim(l.block, "\x00")) > 0 {
+		return fmt.Errorf("the mark at its end is missing: %w", io.ErrUnexpectedEOF)
+	}
+	return nil
+}
+
+func (r *reader) tar(name, other string, f io.Reader) error {
+	u, err := decompress(f)
+	if err != nil {
+		return err
+	}
+	unpacked := &lastBlock{r: u}
 	t := tar.NewReader(unpacked)
 	for n := 0; ; n++ {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) && n > 0 {
 			// What follows the end mark is read so that a checksum at the end
 			// of the file is checked.
-			_, err := io.Copy(io.Discard, unpacked)
-			return err
+			if _, err := io.Copy(io.Discard, unpacked); err != nil {
+				return err
+			}
+			return unpacked.end()
 		}
 		if errors.Is(err, io.EOF) {
 			return errors.New("it is empty")

@@ -10,7 +10,12 @@ import (
 	npm "github.com/aquasecurity/go-npm-version/pkg"
 	pep440 "github.com/aquasecurity/go-pep440-version"
 	generic "github.com/aquasecurity/go-version/pkg/version"
+	apk "github.com/knqyf263/go-apk-version"
+	deb "github.com/knqyf263/go-deb-version"
+	rpm "github.com/knqyf263/go-rpm-version"
 	mvn "github.com/masahiro331/go-mvn-version"
+
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
 )
 
 // version is a version that its ecosystem understands.
@@ -20,11 +25,22 @@ type version struct {
 	compare func(text string) (int, error)
 }
 
-// parser returns how a version compares with the text of another one.
-type parser func(text string) (func(other string) (int, error), error)
+// comparer returns how a version compares with the text of another one.
+type comparer func(text string) (func(other string) (int, error), error)
 
-// comparing makes a parser of the two functions that each version library has.
-func comparing[V any](parse func(string) (V, error), compare func(a, b V) int) parser {
+// parser reads the versions of an ecosystem.
+type parser struct {
+	parse comparer
+	// system is true for packages of an operating system.
+	system bool
+	// special are characters that mean something in a version range, so that a
+	// version with one of them could change what a range says.
+	special string
+}
+
+// comparing makes a comparer of the two functions that each version library
+// has.
+func comparing[V any](parse func(string) (V, error), compare func(a, b V) int) comparer {
 	// A database repeats few versions often within one entry, and never so
 	// many that they have to be forgotten: the cache lives as long as a parser.
 	cache := map[string]V{}
@@ -56,31 +72,46 @@ func comparing[V any](parse func(string) (V, error), compare func(a, b V) int) p
 // parserOf returns the parser for the versions of an ecosystem, under its
 // name in the database. It must not be shared between goroutines.
 func parserOf(ecosystem string) parser {
+	if vulndb.IsSystem(ecosystem) {
+		// "~" and "^" are a part of versions there.
+		return parser{systemComparer(ecosystem), true, "<>=!|,*()[]{} \t\r\n"}
+	}
+	p := parser{special: "<>=!~^|,*()[]{} \t\r\n"}
 	switch ecosystem {
 	case "npm":
-		return comparing(npm.NewVersion, npm.Version.Compare)
+		p.parse = comparing(npm.NewVersion, npm.Version.Compare)
 	case "pip":
-		return comparing(pep440.Parse, pep440.Version.Compare)
+		p.parse = comparing(pep440.Parse, pep440.Version.Compare)
 	case "rubygems", "cocoapods":
-		return comparing(gem.NewVersion, gem.Version.Compare)
+		p.parse = comparing(gem.NewVersion, gem.Version.Compare)
 	case "maven":
-		return comparing(mvn.NewVersion, mvn.Version.Compare)
+		p.parse = comparing(mvn.NewVersion, mvn.Version.Compare)
+	default:
+		p.parse = comparing(generic.Parse, generic.Version.Compare)
 	}
-	return comparing(generic.Parse, generic.Version.Compare)
+	return p
 }
 
-// special are characters that mean something in a version range, so that a
-// version with one of them could change what a range says.
-const special = "<>=!~^|,*()[]{} \t\r\n"
+// systemComparer compares versions of packages as dpkg, apk or rpm do.
+func systemComparer(ecosystem string) comparer {
+	name, _, _ := strings.Cut(ecosystem, " ")
+	switch name {
+	case "debian", "ubuntu", "echo":
+		return comparing(deb.NewVersion, func(a, b deb.Version) int { return a.Compare(b) })
+	case "alpine", "wolfi", "chainguard", "minimos", "alpaquita":
+		return comparing(apk.NewVersion, apk.Version.Compare)
+	}
+	return comparing(func(s string) (rpm.Version, error) { return rpm.NewVersion(s), nil }, rpm.Version.Compare)
+}
 
 func (p parser) version(text string) (version, error) {
 	if text == "0" {
 		return version{text: text, lowest: true}, nil
 	}
-	if text == "" || strings.ContainsAny(text, special) || len(text) > 256 {
+	if text == "" || strings.ContainsAny(text, p.special) || len(text) > 256 {
 		return version{}, fmt.Errorf("%.80q is no version", text)
 	}
-	compare, err := p(text)
+	compare, err := p.parse(text)
 	if err != nil {
 		return version{}, fmt.Errorf("%.80q is no version: %w", text, err)
 	}

@@ -50,7 +50,7 @@ func TestConstraints(t *testing.T) {
 			if err := json.Unmarshal([]byte(tt.affected), &a); err != nil {
 				t.Fatal(err)
 			}
-			got, _, err := parserOf(tt.ecosystem).constraints(&a)
+			got, _, _, err := parserOf(tt.ecosystem).constraints(&a)
 			if text := strings.Join(got, " || "); text != tt.want {
 				t.Errorf("got %q, want %q", text, tt.want)
 			}
