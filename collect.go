@@ -27,7 +27,12 @@ func (s *scan) report() *Report {
 		},
 		Stats: s.stats,
 	}
-	take := func(res result) {
+	take := func(k int, res result) {
+		for _, c := range res.Components {
+			if c.Unmatched != "" {
+				r.Coverage.Scanners[k].unmatched(c.Ecosystem)
+			}
+		}
 		r.Findings = append(r.Findings, res.Findings...)
 		r.Components = append(r.Components, res.Components...)
 		r.Documents = append(r.Documents, res.Documents...)
@@ -52,7 +57,7 @@ func (s *scan) report() *Report {
 		if g.outcome == nil {
 			continue
 		}
-		take(g.outcome.result)
+		take(g.scanner, g.outcome.result)
 		if err := g.outcome.err; err != nil {
 			gap := Gap{Code: err.Code, Scanner: s.scanners[g.scanner].Name, Path: g.group.Dir, Line: err.Line, Entry: g.group.Type, Reason: err.Reason}
 			if len(g.group.Owned) == 1 { // a file with its context
@@ -85,6 +90,13 @@ func (s *scan) report() *Report {
 		g.ID = unique(seen, "gap-"+hex.EncodeToString(sum[:8]))
 	}
 	return r
+}
+
+func (c *ScannerCoverage) unmatched(ecosystem string) {
+	if c.Unmatched == nil {
+		c.Unmatched = map[string]int{}
+	}
+	c.Unmatched[ecosystem]++
 }
 
 // mergeSecrets makes one finding of all that are about the same secret, by the
@@ -128,7 +140,7 @@ func unique(seen map[string]int, id string) string {
 
 // fileCoverage says how a file ended for each scanner, and adds what was found
 // in it and what is missing to the report.
-func (s *scan) fileCoverage(f *fileState, r *Report, take func(result)) FileCoverage {
+func (s *scan) fileCoverage(f *fileState, r *Report, take func(int, result)) FileCoverage {
 	fc := FileCoverage{Path: f.info.Path, Version: f.info.Version, Bytes: f.info.Bytes, SHA256: f.digest}
 	wanted := false
 	for k, sc := range s.scanners {
@@ -145,7 +157,7 @@ func (s *scan) fileCoverage(f *fileState, r *Report, take func(result)) FileCove
 		own := f.results[k]
 		group := f.owner[k]
 		if own != nil {
-			take(own.result.of(f.info.Version))
+			take(k, own.result.of(f.info.Version))
 		}
 		switch {
 		case group == nil && !f.wants[k].Scan && f.wants[k].Skip == "":

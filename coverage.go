@@ -102,6 +102,10 @@ type ScannerCoverage struct {
 	Skipped       int   `json:"skipped"`
 	Failed        int   `json:"failed"`
 	NotApplicable int   `json:"not_applicable"`
+	// Unmatched counts, by ecosystem, the components about which no advisory
+	// can be found and that are no gap; nil if there are none. See
+	// [Component.Unmatched].
+	Unmatched map[string]int `json:"unmatched,omitempty"`
 }
 
 // GapCode says what kind of gap it is, for waivers and policies.

@@ -411,6 +411,10 @@ type Component struct {
 	// Installed is true for a package that is there itself, rather than named
 	// by a lockfile or manifest.
 	Installed bool `json:"installed,omitempty"`
+	// Unmatched says, as a clause, why no advisory can be found about it: no
+	// source of advisories knows its kind, or the database has none. Empty if
+	// it was compared with what is known, or a gap says why not.
+	Unmatched string `json:"unmatched,omitempty"`
 }
 
 // Scope is what a package is needed for.
