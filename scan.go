@@ -393,6 +393,12 @@ func (s *scan) read(f *fileState, buf []byte) (*File, []byte) {
 	sum := sha256.Sum256(buf)
 	file.Data, file.Bytes = buf, int64(len(buf))
 	file.Digest = hex.EncodeToString(sum[:])
+	if file.Bytes < f.info.Bytes && f.info.Version == "" {
+		s.mu.Lock()
+		s.found.gaps = append(s.found.gaps, Gap{Code: GapUnreadable, Path: f.info.Path, Reason: fmt.Sprintf(
+			"it changed during the scan: it had %d bytes and then %d, and only these were looked at; scan it again when it is at rest", f.info.Bytes, file.Bytes)})
+		s.mu.Unlock()
+	}
 	f.info.Bytes = file.Bytes
 	return file, buf
 }
