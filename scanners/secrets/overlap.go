@@ -30,13 +30,14 @@ func (s *settled) texts(text []byte) [][]byte {
 
 // settle sorts matches by place and keeps, where the secret of one lies within
 // that of another, only the more specific of the two: the one whose rule fixes
-// more of the secret, then the one with the higher severity, then the longer
+// more of the secret, then the one that knows the provider, then the one with the higher severity, then the longer
 // one, then the one whose rule comes first.
 func settle(all []rules.Rule, matches []match.Match) []settled {
 	preferred := func(a, b match.Match) int {
 		ra, rb := &all[a.Rule], &all[b.Rule]
 		return cmp.Or(
 			cmp.Compare(specificity(rb), specificity(ra)),
+			cmp.Compare(generic(ra), generic(rb)),
 			cmp.Compare(rb.Source.Rank(), ra.Source.Rank()),
 			cmp.Compare(rb.Severity, ra.Severity),
 			cmp.Compare(b.Secret.End-b.Secret.Start, a.Secret.End-a.Secret.Start),
@@ -82,6 +83,14 @@ func settle(all []rules.Rule, matches []match.Match) []settled {
 // specificity is how much of the secret the rule fixes, so coarsely that two
 // ways to write the same rule are the same.
 func specificity(r *rules.Rule) int { return int(r.Specific() / 12) }
+
+// generic is 1 for rules that know no provider.
+func generic(r *rules.Rule) int {
+	if r.Category == rules.Generic {
+		return 1
+	}
+	return 0
+}
 
 func nested(a, b match.Span) bool {
 	return a.Start <= b.Start && b.End <= a.End || b.Start <= a.Start && a.End <= b.End

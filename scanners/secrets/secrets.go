@@ -30,7 +30,7 @@ import (
 )
 
 // version changes with the results that the code of this package gives.
-const version = "4"
+const version = "5"
 
 // Name is the name of the scanner.
 const Name = "secrets"

@@ -20,10 +20,54 @@ var public = regexp.MustCompile(`(?i)(?:pub(?:lic)?_?-?key|\bpk|public)\w*["']?\
 var saysNo = regexp.MustCompile(`(?i)invalid|fake|dummy|mock|bogus|placeholder|example|non_?match|mismatch|wrong|not_?real`)
 
 // number is a number, a version, a date, or an id of something public.
-var number = regexp.MustCompile(`^(?:[-+]?[\d.]+(?:[eE][-+]?\d+)?|(?i:cve|ghsa|rfc|iso)-[\w-]+)$`)
+var number = regexp.MustCompile(`^(?:[-+]?[\d.]+(?:[eE][-+]?\d+)?|v?\d+\.\d+(?:\.\d+)?[-+.][\w.-]{1,40}|(?i:cve|ghsa|rfc|iso)-[\w-]+)$`)
 
 // keyID names the id of a key.
 var keyID = regexp.MustCompile(`(?i)(?:key|token|credential)s?[ _.-]?id(?:entifier)?["']?\s*[:=]+\s*["']?$`)
+
+// ofPublic names what is no secret though its name has a word in it that says so:
+// versions, hashes, signatures, keys that are public or encrypted.
+var ofPublic = regexp.MustCompile(`(?i)(?:guid|uuid|version|signature|cache_?key|client_?id|tenant_?id|(?-i:SecretID)|[gp]pg_?keys?|encrypted_?key|public[ _-]key|key_?length|key_?size)["']?\s*[:=]+\s*["']?$`)
+
+// publicKeys are the starts of public keys in DER and base64, by RFC 5480, 8017
+// and 8410.
+var publicKeys = regexp.MustCompile(`^(?:MFkwEwYHKoZIzj0CAQ|MHYwEAYHKoZIzj0CAQ|MIGbMBAGByqGSM49|MII[A-Z]IjANBgkqhkiG9w0BAQEF|MIGfMA0GCSqGSIb3DQEBAQUAA|MCowBQYDK2V)`)
+
+// phrase is text of several words between quotes, behind which another item of a
+// list stands.
+var phrase = regexp.MustCompile(`[A-Za-z.][ \t]+[A-Za-z][\w \t.-]*["']\s*,\s*["']?$`)
+
+// vectorBytes is how far from a value the others of a test vector stand.
+const vectorBytes = 800
+
+// vectorNames are names that stand beside the keys in test vectors of
+// cryptography, with values that are hexadecimal.
+var vectorNames = regexp.MustCompile(`(?i)\b(nonce|iv|aad|ad|ct|pt|ciphertext|cipher_?text|plaintext|plain_?text|msg|message|sig|signature|public_?key|peer_?public_?key|pk\w{0,2}|enc|ikm\w?|info|shared_?secret|` +
+	`exporter_\w{1,20}|exported_\w{1,20}|base_nonce|seed|digest|tag|expected\w{0,20}|want\w{0,20}|key_schedule_context|tcid|shared|public|private|private_?key|in|out|output|okm|prk|salt|hash|` +
+	`client\w{0,30}|server\w{0,30})["']?\s{0,4}(?::|:?=|,)\s{0,8}(?:[\w.]{1,40}\(|\[\]byte\()?["'\x60]?(?:0x)?[0-9a-fA-F]{8,}`)
+
+var hexadecimal = regexp.MustCompile(`^(?:0x)?[0-9a-fA-F]{24,}$`)
+
+// inVectors reports whether a hexadecimal value stands among others as in test
+// vectors of cryptography.
+func inVectors(t *Text) bool {
+	if !hexadecimal.Match(t.secret()) {
+		return false
+	}
+	names := map[string]bool{}
+	for _, s := range [][]byte{t.All[max(0, t.Whole.Start-vectorBytes):t.Whole.Start], t.All[t.Whole.End:min(len(t.All), t.Whole.End+vectorBytes)]} {
+		for _, m := range vectorNames.FindAllSubmatch(s, -1) {
+			names[strings.ToLower(string(m[1]))] = true
+		}
+	}
+	return len(names) >= 2
+}
+
+// slashed is a path of words.
+var slashed = regexp.MustCompile(`^[\w.-]*(?:/[a-z][a-z_.-]*){2,}$`)
+
+// named is a name and a value.
+var named = regexp.MustCompile(`^[A-Za-z_]{3,30}=[^=]`)
 
 // list is what stands between two items of a list on different lines.
 var list = regexp.MustCompile(`,[ \t]*\r?\n`)
@@ -32,8 +76,8 @@ var list = regexp.MustCompile(`,[ \t]*\r?\n`)
 var elided = regexp.MustCompile(`^[-_.]?(?:\*{3}|#{3}|\.{3}|x{4}|X{4}|…|\[\.\.\.\]|<snip>)`)
 
 // unlikely says why a value that is known only by the text around it is hardly
-// a secret, as a clause.
-func unlikely(t *Text) string {
+// a secret, as a clause. Judged is set if names in programs are left out already.
+func unlikely(t *Text, judged bool) string {
 	before := t.All[max(0, t.Secret.Start-40):t.Secret.Start]
 	head := t.All[t.Whole.Start:max(t.Whole.Start, t.Secret.Start)]
 	switch {
@@ -45,14 +89,22 @@ func unlikely(t *Text) string {
 		return "the name of a hash stands before it"
 	case public.Match(before):
 		return "it is the public half of a key"
-	case number.Match(t.secret()):
+	case number.Match(t.secret()) && !judged:
 		return "it is a number or the id of a publication"
+	case ofPublic.Match(before):
+		return "its name is that of something public"
+	case publicKeys.Match(t.secret()):
+		return "it is a public key"
+	case !judged && (slashed.Match(t.secret()) || named.Match(t.secret())):
+		return "it is a path, or a name and a value"
+	case inVectors(t):
+		return "it stands among test vectors of cryptography"
 	case keyID.Match(before):
 		return "it is the id of a key, not the key"
-	case identifier(t.secret()) && (words(t.secret()) || isCode(t.Path) && !quoted(t)):
+	case !judged && identifier(t.secret()) && (words(t.secret()) || isCode(t.Path) && !quoted(t)):
 		return "it is a name in a program"
 	}
-	return ""
+	return encodesWeak(t.secret())
 }
 
 // near is how far a keyword may be from a match that holds nothing by which it

@@ -29,6 +29,10 @@ func (r *Rule) Judge(t *Text) (gatehouse.Confidence, string) {
 		}
 		return gatehouse.ConfidenceHigh, "it is a default that everybody knows"
 	}
+	doubt := ""
+	if r.doubt != nil {
+		doubt = r.doubt(t)
+	}
 	switch v, why := value.Structure(checked); {
 	case v == value.Broken:
 		return gatehouse.ConfidenceLow, why
@@ -40,6 +44,8 @@ func (r *Rule) Judge(t *Text) (gatehouse.Confidence, string) {
 		return gatehouse.ConfidenceMedium, why
 	case made != "":
 		return gatehouse.ConfidenceLow, made
+	case doubt != "":
+		return gatehouse.ConfidenceLow, doubt
 	case saysSo(secret):
 		return gatehouse.ConfidenceLow, "what it encodes says that it is not real"
 	case r.Specific() >= strong:

@@ -82,6 +82,7 @@ func fromOwn() ([]Rule, error) {
 				r.Path = lazy.New(o.Path)
 			}
 			if o.Judge != "" {
+				r.doubt = doubts[o.Judge]
 				if r.check = judges[o.Judge]; r.check == nil {
 					return nil, fmt.Errorf("secret rule %q: there is no judge %q", o.ID, o.Judge)
 				}

@@ -38,7 +38,7 @@ func expand(text string, rng *rand.Rand) string {
 			return base64.StdEncoding.EncodeToString([]byte("svc:" + random(16, small+digits)))
 		}
 		n, _ := strconv.Atoi(m[1])
-		return random(n, map[string]string{"": small + capitals + digits, "hex": digits + "abcdef", "low": small + digits, "upper": capitals + digits, "digit": digits}[m[2]])
+		return random(n, map[string]string{"": small + capitals + digits, "hex": digits + "abcdef", "low": small + digits, "upper": capitals + digits, "digit": digits, "HEX": digits + "ABCDEF"}[m[2]])
 	})
 }
 

@@ -92,6 +92,9 @@ func (r *Rule) Refuses(t *Text) (string, error) {
 	case r.lacksKeyword(t):
 		return "no keyword of the rule is near", nil
 	}
+	if r.Specific() < strong && phrase.Match(t.All[max(0, t.Secret.Start-60):t.Secret.Start]) {
+		return "it is an item of a list, and what looks like its name is text", nil
+	}
 	if r.check != nil {
 		if why := r.check(t); why != "" {
 			return why, nil
@@ -103,7 +106,7 @@ func (r *Rule) Refuses(t *Text) (string, error) {
 	if why := value.MadeUp(secret, public); why != "" {
 		return why, nil
 	}
-	return unlikely(t), nil
+	return unlikely(t, r.doubt != nil), nil
 }
 
 // cut reports whether what stands right behind a secret, or behind the text that

@@ -77,6 +77,8 @@ type Rule struct {
 
 	// check says why a match is no secret, as a clause; may be nil.
 	check func(*Text) string
+	// doubt says what is doubtful about one that is not refused; may be nil.
+	doubt func(*Text) string
 	about func() about
 }
 
@@ -101,6 +103,9 @@ type about struct {
 
 // prepare sets what is derived from the expression, when it is first needed.
 func (r *Rule) prepare() {
+	if r.Judged && r.Category == Generic {
+		r.around = max(r.around, vectorBytes)
+	}
 	expr, group := r.Expr, r.Group
 	r.about = sync.OnceValue(func() (a about) {
 		if expr == nil {

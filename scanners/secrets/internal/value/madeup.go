@@ -17,6 +17,8 @@ func None(secret []byte, public int) string {
 		return "it is empty"
 	case same(rest):
 		return "it is one character again and again"
+	case len(rest) >= 8 && len(rest) <= 12 && sequence(string(rest)) == len(rest):
+		return "it counts up"
 	case reference(rest):
 		return "it refers to a value that stands elsewhere"
 	case mask(rest):
@@ -79,7 +81,7 @@ var words = []string{
 	"example", "changeme", "change_me", "change-me", "placeholder", "your_", "your-", "yourkey", "yourtoken", "yoursecret", "yourapi", "yourpass",
 	"dummy", "insert", "redacted", "replace", "sample", "foobar", "xxxxx", "-here", "_here", "-token-", "my_secret", "my-secret", "mysecret", "mytoken",
 	"fake_", "fake-", "fakekey", "faketoken", "fakesecret", "notreal", "not_real", "not-real", "not-a-real", "not_a_real", "lorem", "deadbeef",
-	"todo_", "fixme", "masked", "hidden", "*****", ".....",
+	"todo_", "fixme", "masked", "hidden", "*****", ".....", "#####",
 }
 
 func placeholder(low string) string {
