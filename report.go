@@ -20,6 +20,9 @@ type Report struct {
 	// Components are sorted by file and purl; never nil.
 	Components []Component `json:"components"`
 	Coverage   Coverage    `json:"coverage"`
+	// VEX are the VEX documents that were applied to the findings, in the
+	// order in which they were given; empty if there are none.
+	VEX []VEXDocument `json:"vex,omitempty"`
 
 	// Documents are parsed configuration for policies; not part of the JSON.
 	Documents []Document `json:"-"`
@@ -60,4 +63,31 @@ func (r *Report) Finding(id string) *Finding {
 		}
 	}
 	return nil
+}
+
+// VEXDocument is a VEX document that was applied to a report.
+type VEXDocument struct {
+	// Path is as given; Digest is "sha256:" and the hex of its bytes.
+	Path   string `json:"path"`
+	Digest string `json:"digest"`
+	// Format is "openvex", "csaf" or "cyclonedx".
+	Format string `json:"format"`
+	// ID and Author are as written; may be empty.
+	ID     string `json:"id,omitempty"`
+	Author string `json:"author,omitempty"`
+	// Statements counts what it says, and Applied the findings for which it
+	// has the last word.
+	Statements int `json:"statements"`
+	Applied    int `json:"applied"`
+	// Unused are statements about vulnerabilities that were found, but not in
+	// the product that they name; the first 20.
+	Unused []VEXUnused `json:"unused,omitempty"`
+}
+
+// VEXUnused is a statement that applies to nothing, and why.
+type VEXUnused struct {
+	// Place says where in the document it stands.
+	Place         string `json:"place"`
+	Vulnerability string `json:"vulnerability"`
+	Reason        string `json:"reason"`
 }

@@ -45,6 +45,14 @@ func badReport() *gatehouse.Report {
 			Location:      gatehouse.Location{Path: "package-lock.json", Line: 7},
 			Vulnerability: &gatehouse.Vulnerability{Package: pkg, FixedVersions: fixed, Source: "osv", Aliases: []string{"GHSA-" + id}}}
 	}
+	exploited := func(f gatehouse.Finding) gatehouse.Finding {
+		f.Vulnerability.Exploited = "2026-01-02"
+		return f
+	}
+	excused := func(f gatehouse.Finding) gatehouse.Finding {
+		f.Vulnerability.VEX = &gatehouse.VEX{Status: "not_affected", Document: "vex.json"}
+		return f
+	}
 	r := &gatehouse.Report{
 		Version: gatehouse.ReportVersion,
 		Target:  gatehouse.TargetInfo{Kind: gatehouse.TargetDir, Name: ".", Digest: "sha256:0"},
@@ -55,6 +63,8 @@ func badReport() *gatehouse.Report {
 			vuln("CVE-2020-8203", gatehouse.SeverityHigh, "4.17.19"),
 			vuln("CVE-2020-1", gatehouse.SeverityMedium),
 			vuln("MAL-2025-1", gatehouse.SeverityUnknown),
+			exploited(vuln("GHSA-xx2", gatehouse.SeverityLow)),
+			excused(vuln("CVE-2020-3", gatehouse.SeverityHigh)),
 			{ID: "s1", Fingerprint: "s1", Rule: "aws-access-key-id", Kind: gatehouse.KindSecret, Scanner: "secrets", Severity: gatehouse.SeverityCritical,
 				Title: "AWS access key", Location: gatehouse.Location{Path: ".env", Line: 2}, Secret: &gatehouse.Secret{Redacted: "****"}},
 			{ID: "s2", Fingerprint: "s2", Rule: "generic-api-key", Kind: gatehouse.KindSecret, Scanner: "secrets", Severity: gatehouse.SeverityHigh,

@@ -16,7 +16,9 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/cache"
 	"github.com/gatehouse-sec/gatehouse/internal/config"
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/internal/render"
+	"github.com/gatehouse-sec/gatehouse/internal/vex"
 	"github.com/gatehouse-sec/gatehouse/policies"
 	"github.com/gatehouse-sec/gatehouse/scanners"
 )
@@ -33,6 +35,8 @@ type scanFlags struct {
 	cacheDir   string
 	allowEmpty bool
 	time       string
+	vex        []string
+	products   []string
 }
 
 func (f *scanFlags) register(cmd *cobra.Command) {
@@ -40,6 +44,8 @@ func (f *scanFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringSliceVar(&f.scanners, "scanners", nil, "scanners to run: "+strings.Join(scanners.Names(), ", ")+" (default all)")
 	fl.StringVar(&f.database, "db", "", "directory of the vulnerability database (default "+shortHome(defaultDatabaseDir())+")")
+	fl.StringArrayVar(&f.vex, "vex", nil, "VEX document (OpenVEX, CSAF or CycloneDX) about what is found; repeatable")
+	fl.StringArrayVar(&f.products, "product", nil, "name of what is scanned in VEX documents, such as a package URL; repeatable")
 	must(cmd.RegisterFlagCompletionFunc("scanners", cobra.FixedCompletions(scanners.Names(), cobra.ShellCompDirectiveNoFileComp)))
 }
 
@@ -64,6 +70,9 @@ func (f *scanFlags) apply(cfg *config.Config) error {
 	}
 	for _, g := range f.exclude {
 		cfg.Exclude = append(cfg.Exclude, config.Exclude{Path: g, Reason: "by --exclude"})
+	}
+	if len(f.products) > 0 {
+		cfg.VEX.Products = f.products
 	}
 	if len(f.outputs) > 0 {
 		cfg.Output = f.outputs
@@ -96,6 +105,32 @@ func (f *scanFlags) cacheDirectory(cfg *config.Config) string {
 		return cfg.Resolve("cache.dir", cfg.Cache.Dir)
 	}
 	return defaultCacheDir()
+}
+
+// vexDocuments reads the documents that the flags or the configuration name.
+func (f *scanFlags) vexDocuments(cfg *config.Config) ([]*vex.Document, error) {
+	paths := f.vex
+	if len(paths) == 0 {
+		for _, p := range cfg.VEX.Documents {
+			paths = append(paths, cfg.Resolve("vex.documents", p))
+		}
+	}
+	var documents []*vex.Document
+	var errs []error
+	for _, p := range paths {
+		data, err := config.ReadBounded(p, limits.MaxVEXBytes)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("read VEX document: %w", err))
+			continue
+		}
+		d, err := vex.Parse(p, data)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		documents = append(documents, d)
+	}
+	return documents, errors.Join(errs...)
 }
 
 type policyFlags struct {
@@ -225,17 +260,22 @@ type scanned struct {
 }
 
 // scan opens the target and the scanners, and scans.
-func (a *app) scan(ctx context.Context, cfg *config.Config, f *scanFlags, path string, documents bool, now time.Time) (*scanned, error) {
+func (a *app) scan(ctx context.Context, cfg *config.Config, f *scanFlags, path string, withDocuments bool, now time.Time) (*scanned, error) {
 	start := a.now()
 	target, err := gatehouse.OpenTarget(path)
 	if err != nil {
 		return nil, err
 	}
 	defer target.Close()
-	report, err := a.scanTarget(ctx, cfg, f, target, documents, now)
+	report, err := a.scanTarget(ctx, cfg, f, target, withDocuments, now)
 	if err != nil {
 		return nil, err
 	}
+	documents, err := f.vexDocuments(cfg)
+	if err != nil {
+		return nil, err
+	}
+	vex.Apply(report, documents, cfg.VEX.Products, now)
 	return &scanned{report, a.now().Sub(start), repositoryPrefix(path)}, nil
 }
 

@@ -48,6 +48,7 @@ type Config struct {
 	Exclude  []Exclude `yaml:"exclude" json:"exclude,omitempty" jsonschema:"description=Files and directories that are not looked at. Each is recorded as skipped."`
 	Database Database  `yaml:"database" json:"database,omitzero" jsonschema:"description=The vulnerability database."`
 	Secrets  Secrets   `yaml:"secrets" json:"secrets,omitzero" jsonschema:"description=How secrets are looked for."`
+	VEX      VEX       `yaml:"vex" json:"vex,omitzero" jsonschema:"description=Statements about vulnerabilities that are found."`
 	Policy   Policy    `yaml:"policy" json:"policy,omitzero" jsonschema:"description=What judges the findings."`
 	// Waivers is the waiver file; empty means gatehouse.waivers.yaml beside
 	// this file, if it is there.
@@ -107,6 +108,12 @@ type Secrets struct {
 	Baseline []string `yaml:"baseline" json:"baseline,omitempty" jsonschema:"description=Lists of known secrets\\, which are reported as suppressed: JSON reports of gatehouse or gitleaks\\, .gitleaksignore files\\, lines of SHA-256 sums."`
 	// VendoredSuppressions is about comments such as gitleaks:allow.
 	VendoredSuppressions bool `yaml:"vendored_suppressions" json:"vendored_suppressions,omitempty" jsonschema:"description=Whether comments such as gitleaks:allow count in vendored trees (vendor\\, node_modules\\, third_party) too. Default: false."`
+}
+
+// VEX says what is known about vulnerabilities in what is scanned.
+type VEX struct {
+	Documents []string `yaml:"documents" json:"documents,omitempty" jsonschema:"description=VEX documents in OpenVEX\\, CSAF or CycloneDX format."`
+	Products  []string `yaml:"products" json:"products,omitempty" jsonschema:"description=The names that documents give to what is scanned\\, such as a package URL."`
 }
 
 // Policy says what judges.
@@ -178,7 +185,10 @@ func Misnamed(path string) error {
 }
 
 // ReadFile reads a file that people write, within [limits.MaxConfigBytes].
-func ReadFile(path string) ([]byte, error) {
+func ReadFile(path string) ([]byte, error) { return ReadBounded(path, limits.MaxConfigBytes) }
+
+// ReadBounded reads a regular file of at most so many bytes.
+func ReadBounded(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -186,15 +196,15 @@ func ReadFile(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
-	if info.Size() > limits.MaxConfigBytes {
-		return nil, fmt.Errorf("%s has %d bytes, more than the limit of %d", path, info.Size(), limits.MaxConfigBytes)
+	if info.Size() > most {
+		return nil, fmt.Errorf("%s has %d bytes, more than the limit of %d", path, info.Size(), most)
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limits.MaxConfigBytes))
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 // Validate reports values that can be seen to be wrong.

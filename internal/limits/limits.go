@@ -115,6 +115,10 @@ const (
 	// MaxConfigBytes is the largest gatehouse.yaml or waiver file.
 	MaxConfigBytes = 4 << 20
 
+	// MaxVEXBytes is the largest VEX document. Those of Linux distributions
+	// about all of their packages have some 20 MiB (2026).
+	MaxVEXBytes = 64 << 20
+
 	// MaxArchiveRatio bounds how many bytes one compressed byte may unpack to.
 	// DEFLATE reaches 1032:1 at most; text reaches about 20:1.
 	MaxArchiveRatio = 200

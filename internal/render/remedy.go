@@ -209,10 +209,48 @@ func upgradeEntry(all []issue) entry {
 			target = t
 		}
 	}
-	return entry{
+	e := entry{
 		what:  packageText(all) + " → " + target,
 		notes: []string{advisoriesText("fixes", all)},
 	}
+	e.notes = knownNotes(e.notes, all)
+	for _, is := range all {
+		if u := is.finding.Vulnerability.Upgrade; u != nil && u.How != "" {
+			e.notes = appendNew(e.notes, u.How)
+			break
+		}
+	}
+	return e
+}
+
+// knownNotes say what makes a vulnerability more or less urgent than its
+// severity does.
+func knownNotes(notes []string, all []issue) []string {
+	for _, is := range all {
+		v := is.finding.Vulnerability
+		if v == nil {
+			continue
+		}
+		if v.Exploited != "" {
+			notes = appendNew(notes, fmt.Sprintf("%s is known to be exploited since %s", is.rule, v.Exploited))
+		}
+		if x := v.VEX; x != nil {
+			note := fmt.Sprintf("%s: %s according to %s", is.rule, strings.ReplaceAll(x.Status, "_", " "), x.Document)
+			if why := firstOf(strings.ReplaceAll(x.Justification, "_", " "), x.Statement); why != "" {
+				note += " (" + why + ")"
+			}
+			notes = appendNew(notes, note)
+		}
+		if r := v.Reachability; r != nil {
+			notes = appendNew(notes, fmt.Sprintf("%s: vulnerable code is %s, %s", is.rule, r.State, r.Why))
+		}
+	}
+	for _, is := range all {
+		if v := is.finding.Vulnerability; v != nil && len(v.Paths) > 0 {
+			return appendNew(notes, "through "+strings.Join(v.Paths[0], " → "))
+		}
+	}
+	return notes
 }
 
 func unfixedEntry(all []issue) entry {
@@ -221,6 +259,7 @@ func unfixedEntry(all []issue) entry {
 		e.what = packageText(all)
 	}
 	e.notes = append(e.notes, advisoriesText("has", all))
+	e.notes = knownNotes(e.notes, all)
 	return addFix(e, all[0].fix)
 }
 

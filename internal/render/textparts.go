@@ -218,6 +218,7 @@ func (t *text) coverage() {
 		t.table(rows)
 	}
 	t.databases()
+	t.vexDocuments()
 	t.skips()
 }
 
@@ -277,6 +278,26 @@ func (t *text) databases() {
 			s += ", from " + some(db.Sources, 5)
 		}
 		t.para(2, s+".", dim, 0)
+	}
+}
+
+// vexDocuments says what became of each VEX document.
+func (t *text) vexDocuments() {
+	for _, d := range t.view.report.VEX {
+		s := fmt.Sprintf("VEX document %s: %s", clean(d.Path), count(d.Statements, "statement"))
+		if d.Author != "" {
+			s += " by " + clean(d.Author)
+		}
+		switch d.Applied {
+		case 0:
+			s += ", none about a finding"
+		default:
+			s += ", about " + count(d.Applied, "finding")
+		}
+		t.para(2, s+".", dim, 0)
+		for _, u := range d.Unused {
+			t.para(4, clean(fmt.Sprintf("%s about %s does not apply: %s.", u.Place, u.Vulnerability, u.Reason)), dim, 0)
+		}
 	}
 }
 

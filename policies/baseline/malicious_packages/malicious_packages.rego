@@ -30,7 +30,14 @@ deny contains result if {
 malware_ids(f) := array.slice(
 	[id |
 		some id in array.concat([f.rule], object.get(f.vulnerability, "aliases", []))
-		startswith(id, "MAL-")
+		names_malware(f, id)
 	],
 	0, 1,
 )
+
+names_malware(_, id) if startswith(id, "MAL-")
+
+names_malware(f, id) if {
+	f.vulnerability.malicious
+	id == f.rule
+}

@@ -26,3 +26,9 @@ test_allow_finding_without_aliases if {
 	f := json.remove(finding("CVE-2025-1", []), ["vulnerability/aliases"])
 	count(malicious_packages.deny) == 0 with input as {"findings": [f]}
 }
+
+test_deny_by_flag if {
+	f := json.patch(finding("SNYK-1", []), [{"op": "add", "path": "/vulnerability/malicious", "value": true}])
+	some r in malicious_packages.deny with input as {"findings": [f]}
+	startswith(r.msg, "evil 1.0.0 is malicious (SNYK-1)")
+}

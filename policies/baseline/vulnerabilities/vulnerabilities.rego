@@ -40,6 +40,7 @@ warn_unfixed contains violation(f) if {
 	some f in considered
 	unfixed_levels[f.severity]
 	not fixable(f)
+	not f.vulnerability.exploited
 }
 
 # METADATA
@@ -61,14 +62,66 @@ warn_below contains {"msg": msg, "severity": "LOW"} if {
 	])
 }
 
-considered := [f |
+# METADATA
+# title: Packages have no vulnerability that is being exploited
+# description: |
+#   A vulnerability is in CISA's catalogue of known exploited vulnerabilities:
+#   its severity, and whether there is a fix, do not matter any more.
+# custom:
+#   id: GH-VULN-004
+#   severity: CRITICAL
+#   solution: Upgrade or remove the package now, and look for signs of an attack.
+#   controls: [NIST-800-53:RA-5, NIST-800-53:SI-2, CISA:BOD-22-01, SSDF:RV.2]
+deny_exploited contains object.union(violation(f), {"msg": msg, "severity": "CRITICAL"}) if {
+	settings.exploited == "deny"
+	some f in considered
+	exploited(f)
+	not denied_levels[f.severity]
+	msg := sprintf("%s has %s, which is known to be exploited since %s: %s. %s", [
+		lib.package_text(f.vulnerability.package), f.rule, f.vulnerability.exploited,
+		trim_suffix(f.title, "."), fix(f),
+	])
+}
+
+# METADATA
+# title: No vulnerability is talked away unseen
+# description: A summary of the vulnerabilities that do not count because a VEX statement says so.
+# custom:
+#   id: GH-VULN-005
+#   severity: LOW
+#   solution: Check that the statements are true of what is scanned, and who makes them; take statuses out of vulnerabilities.vex that you do not trust.
+warn_vex contains {"msg": msg, "severity": "LOW"} if {
+	lifted := [f | some f in all_vulnerabilities; excused(f)]
+	count(lifted) > 0
+	said := {text |
+		some f in lifted
+		text := sprintf("%s %s", [f.rule, replace(f.vulnerability.vex.status, "_", " ")])
+	}
+	documents := {f.vulnerability.vex.document | some f in lifted}
+	msg := sprintf("%s by VEX in %s: %s", [
+		lib.count_text(count(lifted), "vulnerability is excused", "vulnerabilities are excused"),
+		concat(", ", sort(documents)),
+		concat(", ", array.slice(sort(said), 0, 10)),
+	])
+}
+
+all_vulnerabilities := [f |
 	some f in input.findings
 	f.kind == "vulnerability"
 	not malicious(f)
 	not ignored_dev(f)
 ]
 
+considered := [f | some f in all_vulnerabilities; not excused(f)]
+
+# excused are those that a VEX statement lifts.
+excused(f) if f.vulnerability.vex.status in settings.vex
+
+exploited(f) if object.get(f.vulnerability, "exploited", "") != ""
+
 # Malicious packages have a rule of their own.
+malicious(f) if f.vulnerability.malicious
+
 malicious(f) if startswith(f.rule, "MAL-")
 
 malicious(f) if {

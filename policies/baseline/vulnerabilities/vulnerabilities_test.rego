@@ -98,3 +98,56 @@ test_allow_malicious_which_has_its_own_rule if {
 	g := object.union(finding("CRITICAL", []), {"vulnerability": {"aliases": ["MAL-2025-1"], "package": pkg}})
 	count(vulnerabilities.deny) == 0 with input as report([f, g])
 }
+
+exploited(severity) := json.patch(finding(severity, ["4.17.19"]), [{"op": "add", "path": "/vulnerability/exploited", "value": "2026-01-02"}])
+
+test_deny_exploited_at_any_severity if {
+	some r in vulnerabilities.deny_exploited with input as report([exploited("LOW")])
+	r.severity == "CRITICAL"
+	contains(r.msg, "known to be exploited since 2026-01-02")
+}
+
+test_deny_exploited_only_once if {
+	count(vulnerabilities.deny) == 1 with input as report([exploited("HIGH")])
+	count(vulnerabilities.deny_exploited) == 0 with input as report([exploited("HIGH")])
+}
+
+test_allow_exploited_if_set_so if {
+	count(vulnerabilities.deny_exploited) == 0 with input as report([exploited("LOW")])
+		with data.gatehouse.settings.vulnerabilities as with_settings({"exploited": "ignore"})
+}
+
+test_deny_exploited_nothing_if_not_exploited if {
+	count(vulnerabilities.deny_exploited) == 0 with input as report([finding("LOW", [])])
+}
+
+stated(severity, status) := json.patch(finding(severity, []), [{"op": "add", "path": "/vulnerability/vex", "value": {"status": status, "document": "vex.json"}}])
+
+test_allow_excused_by_vex if {
+	some status in ["not_affected", "fixed"]
+	count(vulnerabilities.deny) == 0 with input as report([stated("CRITICAL", status)])
+}
+
+test_deny_if_vex_confirms if {
+	count(vulnerabilities.deny) == 1 with input as report([stated("CRITICAL", "affected")])
+	count(vulnerabilities.deny) == 1 with input as report([stated("CRITICAL", "under_investigation")])
+}
+
+test_deny_if_vex_is_not_trusted if {
+	count(vulnerabilities.deny) == 1 with input as report([stated("CRITICAL", "not_affected")])
+		with data.gatehouse.settings.vulnerabilities as with_settings({"vex": []})
+}
+
+test_warn_vex_names_what_is_excused if {
+	some r in vulnerabilities.warn_vex with input as report([stated("CRITICAL", "not_affected")])
+	r.msg == "1 vulnerability is excused by VEX in vex.json: CVE-2020-8203 not affected"
+}
+
+test_warn_vex_is_silent_without_vex if {
+	count(vulnerabilities.warn_vex) == 0 with input as report([finding("CRITICAL", [])])
+}
+
+test_allow_malicious_has_a_rule_of_its_own if {
+	f := json.patch(finding("CRITICAL", []), [{"op": "add", "path": "/vulnerability/malicious", "value": true}])
+	count(vulnerabilities.deny) == 0 with input as report([f])
+}
