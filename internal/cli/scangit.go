@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +40,12 @@ directory called git, write ./git.`,
   gatehouse scan git --since origin/main    the commits of a change
   gatehouse scan git --staged               what the next commit will bring`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.scanGit(cmd.Context(), &f, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("since") && strings.TrimSpace(f.Since) == "" {
+				return errors.New("--since is empty: name a branch, a tag or a commit, or leave it out to scan all commits")
+			}
+			return a.scanGit(cmd.Context(), &f, args)
+		},
 	}
 	f.registerCommon(cmd)
 	fl := cmd.Flags()

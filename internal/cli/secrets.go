@@ -99,7 +99,8 @@ func (a *app) secretRulesTestCommand() *cobra.Command {
 "-", and lists each place where a rule matches: whether it is reported, and why
 or why not. Secrets are masked.
 
-The exit code is 0 if something is reported, and 1 if nothing is.`,
+The exit code is 0 if something is reported, 1 if nothing is, and 3 if nothing
+is, but a part of the file could not be looked at.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := a.secretRules(files)
@@ -118,14 +119,24 @@ The exit code is 0 if something is reported, and 1 if nothing is.`,
 				return err
 			}
 			if asJSON {
-				err = printJSON(a.stdout, all)
+				err = printJSON(a.stdout, append([]secrets.Explanation{}, all.Places...))
 			} else {
 				err = printMatches(a.stdout, all)
 			}
-			if err == nil && !slices.ContainsFunc(all, func(e secrets.Explanation) bool { return e.Found }) {
-				return silently(1)
+			for _, g := range all.Gaps {
+				what := g.Entry
+				if what == "" {
+					what = args[0]
+				}
+				fmt.Fprintf(a.stderr, "gatehouse: %s: %s\n", what, g.Reason)
 			}
-			return err
+			switch {
+			case err != nil || slices.ContainsFunc(all.Places, func(e secrets.Explanation) bool { return e.Found }):
+				return err
+			case len(all.Gaps) > 0:
+				return silently(exitIncomplete)
+			}
+			return silently(exitFail)
 		},
 	}
 	cmd.Flags().StringArrayVar(&files, "rules", nil, "file of rules in the TOML format of gitleaks, besides those of the configuration; repeatable")
@@ -134,18 +145,27 @@ The exit code is 0 if something is reported, and 1 if nothing is.`,
 	return cmd
 }
 
-func printMatches(w io.Writer, all []secrets.Explanation) error {
-	if len(all) == 0 {
-		_, err := fmt.Fprintln(w, "No rule matches.")
+func printMatches(w io.Writer, all *secrets.Explained) error {
+	if len(all.Places) == 0 {
+		text := "No rule matches."
+		if all.Skip != "" {
+			text = fmt.Sprintf("Nothing was looked at: %s.", all.Skip)
+		}
+		_, err := fmt.Fprintln(w, text)
 		return err
 	}
-	for _, e := range all {
+	for _, e := range all.Places {
 		verdict := "not reported"
 		if e.Found {
 			verdict = fmt.Sprintf("reported, confidence %s", e.Confidence)
 		}
 		place := fmt.Sprintf("%d:%d", e.Line, e.Column)
-		if e.Within != "" {
+		switch {
+		case e.Line == 0 && e.Within != "":
+			place = "in " + e.Within
+		case e.Line == 0:
+			place = "the file"
+		case e.Within != "":
 			place += " in " + e.Within
 		}
 		if _, err := fmt.Fprintf(w, "%s  %s (%s)  %s\n    %s: %s\n", place, e.Rule, e.Source, e.Redacted, verdict, e.Why); err != nil {

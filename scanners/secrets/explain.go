@@ -62,8 +62,18 @@ type Explanation struct {
 // maxExplained bounds the explanations for one file.
 const maxExplained = 10_000
 
+// Explained is what the rules make of a file.
+type Explained struct {
+	// Places are sorted.
+	Places []Explanation
+	// Skip says why there is no text in the file, as a clause; empty if there is
+	// some. Gaps are parts of it that could not be looked at.
+	Skip string
+	Gaps []gatehouse.Gap
+}
+
 // Explain says which rules match in a file, and what becomes of each match.
-func Explain(ctx context.Context, o Options, name string, data []byte) ([]Explanation, error) {
+func Explain(ctx context.Context, o Options, name string, data []byte) (*Explained, error) {
 	s, err := newScanner(o)
 	if err != nil {
 		return nil, err
@@ -76,22 +86,53 @@ func Explain(ctx context.Context, o Options, name string, data []byte) ([]Explan
 	if s.matcher, err = match.New(exprs); err != nil {
 		return nil, err
 	}
-	var out []Explanation
-	_, err = views.Walk(ctx, name, data, func(v *views.View) error {
+	out := &Explained{}
+	if out.Places, err = s.explainPath(name); err != nil {
+		return nil, err
+	}
+	out.Skip, err = views.Walk(ctx, name, data, func(v *views.View) error {
 		more, err := s.explain(ctx, v)
-		out = append(out, more...)
-		if err == nil && len(out) > maxExplained {
+		out.Places = append(out.Places, more...)
+		if err == nil && len(out.Places) > maxExplained {
 			err = fmt.Errorf("more than %d matches in %q; give a smaller part of it", maxExplained, name)
 		}
 		return err
-	}, func(gatehouse.Gap) {})
-	slices.SortStableFunc(out, func(a, b Explanation) int {
+	}, func(g gatehouse.Gap) { out.Gaps = append(out.Gaps, g) })
+	slices.SortStableFunc(out.Places, func(a, b Explanation) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Source, b.Source))
 	})
-	return slices.CompactFunc(out, func(a, b Explanation) bool {
+	out.Places = slices.CompactFunc(out.Places, func(a, b Explanation) bool {
 		a.Within, b.Within = "", "" // a view repeats what stands around it
 		return a == b
-	}), err
+	})
+	return out, err
+}
+
+// explainPath is about the rules that go by the path alone.
+func (s *scanner) explainPath(name string) ([]Explanation, error) {
+	var out []Explanation
+	for _, i := range s.byPath {
+		r := &s.rules[i]
+		expr, err := r.Path.Compiled()
+		if err != nil {
+			return nil, err
+		}
+		if !expr.MatchString(name) {
+			continue
+		}
+		e := Explanation{Rule: r.ID, Source: string(r.Source), Redacted: "the whole file"}
+		allowed, err := r.AllowsPath(name)
+		if err != nil {
+			return nil, err
+		}
+		if allowed {
+			e.Why = "an allow list of the rule has its path"
+		} else {
+			e.Found, e.Confidence, e.Why = true, gatehouse.ConfidenceMedium, "its name says so; its content was not judged"
+		}
+		out = append(out, e)
+	}
+	return out, nil
 }
 
 func (s *scanner) explain(ctx context.Context, v *views.View) ([]Explanation, error) {

@@ -161,6 +161,9 @@ func Parse(name string, data []byte) (*Config, error) {
 	if c.Extend.UseDefault && c.Extend.Path != "" {
 		bad("extend.useDefault and extend.path exclude each other; let the file of extend.path use the default")
 	}
+	if len(c.Rules)+len(c.Allowlists)+len(c.Extend.DisabledRules) == 0 && !c.Extend.UseDefault && c.Extend.Path == "" && c.Extend.URL == "" {
+		bad("the file has no rules, allow lists or extend; is it the right file?")
+	}
 	if c.Extend.URL != "" {
 		bad("extend.url is not supported: nothing is loaded over the network; save the file and use extend.path")
 	}
