@@ -75,9 +75,8 @@ func TestQuality(t *testing.T) {
 		leastRecall, alarm float64
 	}{
 		{"gitleaks-vectors.jsonl", 0.97, 0.05},
-		// These are for rules that take any quoted value after a word such as
-		// "password"; see docs/quality.md for what is not found, and why.
-		{"detect-secrets-vectors.jsonl", 0, 0.15},
+		// docs/quality.md says of each case that is not found why it is no secret.
+		{"detect-secrets-vectors.jsonl", 0.45, 0.15},
 	} {
 		var hit, miss, alarm, quiet int
 		all := vectors(t, set.file)

@@ -48,6 +48,7 @@ var doubts = map[string]func(*Text) string{
 	"secret":   doubtPassword,
 	"setting":  doubtPassword,
 	"url":      doubtURL,
+	"discord":  doubtDiscord,
 }
 
 // aboutPassword are endings of names of what belongs to a password, and is none: the
@@ -256,14 +257,36 @@ func judgeBasic(t *Text) string {
 	return value.Weak(password)
 }
 
-// judgeDiscord decodes the first part, which is the number of the user.
+// judgeDiscord decodes the first part, which is the number of the user. In a
+// token that somebody altered most of it still is.
 func judgeDiscord(t *Text) string {
-	first, _, _ := strings.Cut(string(t.secret()), ".")
-	id, err := base64.RawStdEncoding.DecodeString(first)
-	if err != nil || len(id) < 17 || len(bytes.Trim(id, "0123456789")) > 0 {
+	// The numbers have 17 digits or more, and below 2^63 at most 19.
+	if digits, of := discordUser(t); of < 17 || of > 19 || digits*2 < of {
 		return "its first part does not decode to the number of a user"
 	}
 	return ""
+}
+
+func doubtDiscord(t *Text) string {
+	if digits, of := discordUser(t); digits < of {
+		return "its first part does not quite decode to the number of a user: it is altered"
+	}
+	return ""
+}
+
+// discordUser counts the digits of what the first part decodes to.
+func discordUser(t *Text) (digits, of int) {
+	first, _, _ := strings.Cut(string(t.secret()), ".")
+	id, err := base64.RawStdEncoding.DecodeString(first)
+	if err != nil {
+		return 0, 0
+	}
+	for _, c := range id {
+		if '0' <= c && c <= '9' {
+			digits++
+		}
+	}
+	return digits, len(id)
 }
 
 // jwkBytes is how far the type of a key may be from its private part: beyond it
