@@ -3,6 +3,7 @@ package match
 import (
 	"errors"
 	"fmt"
+	"regexp/syntax"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,13 +15,13 @@ import (
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/factor"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/follow"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/lazy"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/screen"
 )
 
 // New analyses the rules.
 func New(rules []Rule) (*Matcher, error) {
-	m := &Matcher{rules: make([]rule, len(rules))}
-	m.windows.New = func() any { w := make([]window, len(rules)); return &w }
-	m.spare.New = m.windows.New
+	m := &Matcher{rules: make([]rule, len(rules)), screenAfter: screenAfter}
+	m.states.New = func() any { return &states{windows: make([]window, len(rules))} }
 	var patterns []string
 	number := map[string]int{}
 	add := func(pattern string, u use) {
@@ -53,6 +54,10 @@ func New(rules []Rule) (*Matcher, error) {
 			}
 			return nil
 		})
+		rl.screen = sync.OnceValue(func() *screening { return screenOf(r.Expr.String()) })
+		if f.Literals == nil {
+			m.whole = append(m.whole, i)
+		}
 		if f.First {
 			rl.headed = lazy.Make(func() string { return `\A(?:` + f.Lead.Expr.String() + `)` })
 		}
@@ -87,6 +92,23 @@ func New(rules []Rule) (*Matcher, error) {
 	}
 	m.automaton, err = automaton.Compile(patterns)
 	return m, err
+}
+
+// screenOf returns nil if there is no screen.
+func screenOf(expr string) *screening {
+	re, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil {
+		return nil // the factor would have failed too
+	}
+	sc := screen.New(re)
+	if sc == nil {
+		return nil
+	}
+	longest, bounded := screen.Longest(re)
+	if !bounded {
+		longest = -1
+	}
+	return &screening{sc, longest}
 }
 
 // analyze finds the factors of all rules, on all cores.

@@ -42,7 +42,7 @@ func (t *Trace) finish(s *scan) {
 		t.useless = true
 		return
 	}
-	for i := range s.windows {
+	for _, i := range s.touched {
 		w := &s.windows[i]
 		if len(w.held) > 0 && w.closed || w.whole && !w.off && !w.closed {
 			t.useless = true // a keyword elsewhere would make matches count; or it may match anywhere
@@ -110,11 +110,13 @@ func (m *Matcher) FindChanged(ctx context.Context, text []byte, old *Trace, same
 	}
 	c.near = nearGaps(c.gaps, old.reach, c.longest, len(text))
 	t = &Trace{bytes: len(text), reach: old.reach, hits: make([]traced, 0, len(old.hits)+8)}
-	spare := m.spare.Get().(*[]window)
-	defer m.spare.Put(spare)
-	c.s = scan{m: m, text: text, trace: t, wants: wants, found: found, windows: *spare}
+	st := m.states.Get().(*states)
+	defer func() {
+		st.reset()
+		m.states.Put(st)
+	}()
+	c.s = scan{m: m, text: text, trace: t, wants: wants, found: found, states: st}
 	ok = c.collect(old, same) && c.search(ctx)
-	clearWindows(*spare, c.used)
 	if c.s.err != nil || ctx.Err() != nil {
 		return nil, false, cmp.Or(c.s.err, ctx.Err())
 	}
@@ -123,12 +125,6 @@ func (m *Matcher) FindChanged(ctx context.Context, text []byte, old *Trace, same
 	}
 	t.hits = slices.Clip(t.hits)
 	return t, true, nil
-}
-
-func clearWindows(windows []window, used []int) {
-	for _, rule := range used {
-		windows[rule] = window{}
-	}
 }
 
 // gapsOf returns what is not the same; nil if the texts are equal.
@@ -169,8 +165,7 @@ type changed struct {
 	near    []gap
 	longest int
 	around  Around
-	budget  int   // of bytes that may be passed to find out how far hits reach
-	used    []int // rules
+	budget  int // of bytes that may be passed to find out how far hits reach
 }
 
 // collect puts the hits of the text together. It reports false if only a whole
@@ -259,7 +254,7 @@ func (c *changed) search(ctx context.Context) bool {
 
 // rule looks at the hits of one rule.
 func (c *changed) rule(ctx context.Context, rule int, hits []traced) {
-	c.used = append(c.used, rule)
+	c.s.touched = append(c.s.touched, rule)
 	for len(hits) > 0 {
 		// The window, without margins.
 		w := c.reach(rule, int(hits[0].end))
@@ -283,7 +278,8 @@ func (c *changed) rule(ctx context.Context, rule int, hits []traced) {
 
 // run searches the window of some hits.
 func (c *changed) run(ctx context.Context, rule int, hits []traced) {
-	c.s.windows[rule] = window{asked: true}
+	w := &c.s.windows[rule]
+	*w = window{touched: true, asked: true, heads: w.heads[:0]}
 	for _, h := range hits {
 		c.s.count(ctx, c.m.all[h.use], int(h.end))
 	}

@@ -7,3 +7,6 @@ func (m *Matcher) Work(text []byte) int {
 	work, _ := m.find(context.Background(), text, nil, func(int) bool { return true }, func(Match) bool { return true })
 	return work
 }
+
+// ScreenAtOnce makes the screens of all rules when they are first used.
+func (m *Matcher) ScreenAtOnce() { m.screenAfter = 0 }

@@ -30,7 +30,12 @@
 // which hit that is, since from a start that reaches a later hit the earlier
 // one is reached with less; so it is cut off, and added to the match afterwards.
 //
-// A rule for which there is no factor runs over the whole text. In a text with
+// A rule for which there is no factor runs over the whole text, or around the
+// places where its screen (package screen) lets a match end: such an end is a
+// hit too. A window that the screen rules out is not given to the expression.
+// Screens are made for the expressions that are given much text only.
+//
+// In a text with
 // one of the two letters that fold to an ASCII letter, a literal of a rule that
 // ignores case may be spelt with them; so each of these letters counts as a hit
 // of each such rule, from which the literal may still reach ahead.
@@ -41,12 +46,14 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/automaton"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/factor"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/follow"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/lazy"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/screen"
 )
 
 const (
@@ -58,6 +65,9 @@ const (
 	// literals of a rule before its expression runs; it bounds the copy in
 	// lower case.
 	maxPrecheck = 64 << 10
+	// screenAfter is how many bytes are given to an expression before a screen
+	// is made for it, which takes as long as some 100 KB.
+	screenAfter = 256 << 10
 )
 
 // Rule is an expression to look for.
@@ -95,8 +105,12 @@ type Matcher struct {
 	// uses says what each pattern of the automaton is good for.
 	uses [][]use
 	all  []*use // the same, one after the other
-	// windows are not in use; those of spare are all zero.
-	windows, spare sync.Pool
+	// whole are the rules that run over the whole text.
+	whole []int
+	// states are not in use.
+	states sync.Pool
+	// screenAfter is the constant, but in tests.
+	screenAfter int64
 }
 
 // rule is a rule as it is searched.
@@ -114,6 +128,17 @@ type rule struct {
 	ahead factor.Extent
 	// gated is set if a keyword must be seen besides the literals.
 	gated bool
+	// screen says where the expression cannot match; made once the expression
+	// was run over screenAfter bytes, which spent counts.
+	screen func() *screening
+	spent  atomic.Int64
+}
+
+// screening is a screen and the length of the longest match; -1 if there is no
+// bound.
+type screening struct {
+	*screen.Screen
+	longest int
 }
 
 type use struct {
@@ -142,16 +167,15 @@ func (m *Matcher) Find(ctx context.Context, text []byte, wants func(rule int) bo
 
 // find also counts the bytes that were given to expressions. Trace may be nil.
 func (m *Matcher) find(ctx context.Context, text []byte, trace *Trace, wants func(rule int) bool, found func(Match) bool) (work int, err error) {
-	windows := m.windows.Get().(*[]window)
-	defer m.windows.Put(windows)
-	clear(*windows)
-	s := scan{m: m, text: text, trace: trace, wants: wants, found: found, windows: *windows}
+	st := m.states.Get().(*states)
+	defer func() {
+		st.reset()
+		m.states.Put(st)
+	}()
+	s := scan{m: m, text: text, trace: trace, wants: wants, found: found, states: st}
 	s.special = slices.ContainsFunc(letters, func(l string) bool { return bytes.Contains(text, []byte(l)) })
-	for i := range m.rules {
-		w, r := &s.windows[i], &m.rules[i]
-		w.off = r.Expr == nil
-		w.whole = !w.off && r.factor.Literals == nil
-		w.closed = r.gated && !s.special // keywords are compared as ASCII
+	for _, i := range m.whole {
+		s.window(i)
 	}
 	var state automaton.State
 	for base := 0; base < len(text) && !s.stop; base += blockBytes {
@@ -165,7 +189,8 @@ func (m *Matcher) find(ctx context.Context, text []byte, trace *Trace, wants fun
 			}
 		})
 	}
-	for i := range s.windows {
+	slices.Sort(st.touched)
+	for _, i := range st.touched {
 		if s.err == nil && !s.stop {
 			s.finish(ctx, i)
 		}
@@ -181,12 +206,11 @@ func (m *Matcher) find(ctx context.Context, text []byte, trace *Trace, wants fun
 
 // scan is one call of Find.
 type scan struct {
-	m       *Matcher
-	text    []byte
-	wants   func(rule int) bool
-	found   func(Match) bool
-	windows []window
-	scratch []byte
+	m     *Matcher
+	text  []byte
+	wants func(rule int) bool
+	found func(Match) bool
+	*states
 	trace   *Trace // may be nil
 	special bool   // the text has letters
 	stop    bool
@@ -194,13 +218,43 @@ type scan struct {
 	work    int
 }
 
+// states are those of all rules. Few rules have a hit in a text, so those that
+// do are listed.
+type states struct {
+	windows []window
+	touched []int
+	scratch []byte
+}
+
+// reset makes them fit for another text.
+func (st *states) reset() {
+	for _, i := range st.touched {
+		w := &st.windows[i]
+		*w = window{heads: w.heads[:0]}
+	}
+	st.touched = st.touched[:0]
+}
+
+// window returns the state of a rule.
+func (s *scan) window(rule int) *window {
+	w := &s.windows[rule]
+	if !w.touched {
+		w.touched = true
+		w.whole = s.m.rules[rule].factor.Literals == nil
+		w.closed = s.m.rules[rule].gated && !s.special // keywords are compared as ASCII
+		s.touched = append(s.touched, rule)
+	}
+	return w
+}
+
 // window is the state of one rule.
 type window struct {
-	off    bool // the rule is not wanted
-	asked  bool // whether it is: few rules have a hit, so not before
-	whole  bool // it runs over the whole text, at the end
-	closed bool // no keyword was seen so far
-	open   bool
+	touched bool
+	off     bool // the rule is not wanted
+	asked   bool // whether it is: few rules have a hit, so not before
+	whole   bool // it runs over the whole text, at the end
+	closed  bool // no keyword was seen so far
+	open    bool
 	// start and end are without margin; last is the newest hit, and fixed
 	// counts the bytes of text[last:end] that are not loose.
 	start, end, last, fixed int
@@ -216,7 +270,7 @@ type window struct {
 
 // hit notes that a pattern of a rule ends at offset at.
 func (s *scan) hit(ctx context.Context, u *use, at int) {
-	w := &s.windows[u.rule]
+	w := s.window(u.rule)
 	if w.off || s.stop {
 		return
 	}
@@ -305,7 +359,7 @@ func (s *scan) finish(ctx context.Context, rule int) {
 	}
 	if w.whole {
 		if s.wanted(rule) {
-			s.run(ctx, rule, 0, len(s.text))
+			s.runWhole(ctx, rule)
 		}
 		return
 	}
@@ -405,23 +459,65 @@ func containsAny(text []byte, set []string) bool {
 	return false
 }
 
+// runWhole runs a rule for which there is no factor: where its screen says that
+// a match may end there, as if that were a hit.
+func (s *scan) runWhole(ctx context.Context, rule int) {
+	sc := s.m.screened(rule)
+	if sc == nil || sc.longest < 0 {
+		s.run(ctx, rule, 0, len(s.text))
+		return
+	}
+	s.work += len(s.text)
+	lo, hi := 0, 0
+	sc.Ends(s.text, func(end int) {
+		if start := max(0, end-sc.longest); hi == 0 || start > hi+2*margin {
+			if hi > 0 {
+				s.run(ctx, rule, max(0, lo-margin), min(len(s.text), hi+margin))
+			}
+			lo = start
+		}
+		hi = end
+	})
+	if hi > 0 {
+		s.run(ctx, rule, max(0, lo-margin), min(len(s.text), hi+margin))
+	}
+}
+
+// screened returns the screen of a rule if it is worth it and there is one.
+func (m *Matcher) screened(rule int) *screening {
+	r := &m.rules[rule]
+	if r.spent.Load() < m.screenAfter {
+		return nil
+	}
+	return r.screen()
+}
+
 // run reports the matches of a rule in text[lo:hi]. After a match it goes on
 // with the last character of the secret, not with the end of the match: the
 // character that ends one secret may begin the next.
 func (s *scan) run(ctx context.Context, rule, lo, hi int) {
-	r := s.m.rules[rule]
+	r := &s.m.rules[rule]
 	expr, err := r.Expr.Compiled()
 	if err != nil {
 		s.err = err
 		return
 	}
+	sc := s.m.screened(rule)
 	secretEnd := lo
 	for at := lo; at < hi && !s.stop && ctx.Err() == nil; {
-		loc := expr.FindSubmatchIndex(s.text[at:hi])
-		s.work += hi - at
-		if loc != nil {
-			s.work -= hi - at - loc[1] // the rest was not looked at
+		if sc != nil {
+			s.work += hi - at
+			if !sc.May(s.text[at:hi]) {
+				return
+			}
 		}
+		loc := expr.FindSubmatchIndex(s.text[at:hi])
+		looked := hi - at
+		if loc != nil {
+			looked = loc[1] // the rest was not looked at
+		}
+		s.work += looked
+		r.spent.Add(int64(looked))
 		if loc == nil {
 			return
 		}

@@ -122,11 +122,17 @@ func between(rng *rand.Rand) string {
 }
 
 func TestSameAsWholeText(t *testing.T) {
+	t.Run("as it is", func(t *testing.T) { sameAsWholeText(t, func(*match.Matcher) {}) })
+	t.Run("with all screens", func(t *testing.T) { sameAsWholeText(t, (*match.Matcher).ScreenAtOnce) })
+}
+
+func sameAsWholeText(t *testing.T, change func(*match.Matcher)) {
 	_, rs := builtin(t)
 	m, err := match.New(rs)
 	if err != nil {
 		t.Fatal(err)
 	}
+	change(m)
 	rng := rand.New(rand.NewPCG(3, 4))
 	rounds := 1
 	hit := make([]int, len(rs))
