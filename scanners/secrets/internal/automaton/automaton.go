@@ -4,13 +4,16 @@
 // It is the Aho-Corasick algorithm ("Efficient string matching: an aid to
 // bibliographic search", CACM 18(6), 1975) with all failure transitions
 // resolved, so that each byte of text costs one table look-up. Bytes that occur
-// in no pattern share one column of the table, which keeps it in the cache.
+// in no pattern share one column of the table, which keeps it in the cache. Both
+// halves of a text are gone over at once. See docs/decisions for what else was
+// tried.
 package automaton
 
 import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // Automaton is a compiled set of patterns. It is immutable.
@@ -105,17 +108,98 @@ func (a *Automaton) States() int { return len(a.next) / int(a.stride) }
 // number of the pattern and the offset behind its last byte. It returns the
 // state for the text that follows.
 func (a *Automaton) Scan(s State, text []byte, found func(pattern, end int)) State {
-	state, next, firstOut := uint32(s), a.next, a.firstOut
+	if len(text) < minLanes+4*a.longest {
+		return State(a.one(uint32(s), text, 0, found))
+	}
+	state := uint32(s)
+	hits := hitsPool.Get().(*[2][]hit)
+	defer hitsPool.Put(hits)
+	for base := 0; base < len(text); base += lanesBytes {
+		block := text[base:min(base+lanesBytes, len(text))]
+		if len(block) < minLanes+4*a.longest {
+			state = a.one(state, block, base, found)
+			continue
+		}
+		state = a.two(state, block, base, hits, found)
+	}
+	return State(state)
+}
+
+// one goes over a text that starts at base.
+func (a *Automaton) one(state uint32, text []byte, base int, found func(pattern, end int)) uint32 {
+	next, firstOut := a.next, a.firstOut
 	class := &a.class
 	for i, b := range text {
 		state = next[state+uint32(class[b])]
 		if state >= firstOut {
-			for _, p := range a.outs[(state-firstOut)/a.stride] {
-				found(int(p), i+1)
-			}
+			a.report(state, base+i+1, found)
 		}
 	}
-	return State(state)
+	return state
+}
+
+func (a *Automaton) report(state uint32, end int, found func(pattern, end int)) {
+	for _, p := range a.outs[(state-a.firstOut)/a.stride] {
+		found(int(p), end)
+	}
+}
+
+const (
+	// lanesBytes is how much of a text is gone over at a time; the hits in it
+	// are kept until it is done, 8 bytes for each byte of text at most.
+	lanesBytes = 32 << 10
+	// minLanes is the length from which two lanes pay.
+	minLanes = 512
+)
+
+// hit is the state after a byte, where a pattern ends.
+type hit struct{ state, at uint32 }
+
+var hitsPool = sync.Pool{New: func() any { return new([2][]hit) }}
+
+// two goes over both halves of a text at once. Each step of the automaton waits
+// for the one before, so two that do not depend on each other take hardly longer
+// than one.
+//
+// The second lane starts in state 0, as many bytes before the middle as the
+// longest pattern has before its last one. A state is the longest end of the
+// text that a pattern starts with; so from the middle on the lane has seen all
+// that patterns which end there consist of, and reports the same.
+func (a *Automaton) two(s0 uint32, text []byte, base int, hits *[2][]hit, found func(pattern, end int)) uint32 {
+	back := a.longest - 1
+	half := (len(text) + back) / 2
+	t0, t1 := text[:half], text[half-back:][:half]
+	for i := range hits {
+		if cap(hits[i]) < half {
+			hits[i] = make([]hit, lanesBytes/2+back)
+		}
+	}
+	h0, h1 := hits[0][:half], hits[1][:half]
+	n0, n1, s1 := 0, 0, uint32(0)
+	next, firstOut := a.next, a.firstOut
+	class := &a.class
+	for i := range t0 {
+		s0 = next[s0+uint32(class[t0[i]])]
+		s1 = next[s1+uint32(class[t1[i]])]
+		if s0 >= firstOut {
+			h0[n0] = hit{s0, uint32(i)}
+			n0++
+		}
+		if s1 >= firstOut {
+			h1[n1] = hit{s1, uint32(i)}
+			n1++
+		}
+	}
+	for _, h := range h0[:n0] {
+		a.report(h.state, base+int(h.at)+1, found)
+	}
+	for _, h := range h1[:n1] {
+		if int(h.at) >= back { // the others are in the first half
+			a.report(h.state, base+half-back+int(h.at)+1, found)
+		}
+	}
+	done := 2*half - back
+	return a.one(s1, text[done:], base+done, found)
 }
 
 func lower(b byte) byte {

@@ -92,6 +92,46 @@ func TestScanAgainstNaive(t *testing.T) {
 	}
 }
 
+// TestLanes has texts that are gone over in two lanes, with patterns across the
+// middle, the ends of blocks and each other.
+func TestLanes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	word := func(n int, letters string) string {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = letters[rng.IntN(len(letters))]
+		}
+		return string(b)
+	}
+	total := 0
+	for round := range 60 {
+		letters := []string{"ab", "abAB-\xc3\xa9", "a"}[round%3]
+		patterns := make([]string, 1+rng.IntN(8))
+		for i := range patterns {
+			patterns[i] = word(1+rng.IntN(12), letters)
+		}
+		n := []int{minLanes, 3 * minLanes, lanesBytes, lanesBytes + 700, 3*lanesBytes + 1}[rng.IntN(5)] + rng.IntN(40)
+		text := []byte(word(n, letters))
+		a, err := Compile(patterns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		type end struct{ pattern, at int }
+		var got, want []end
+		middle := rng.IntN(n)
+		s := a.Scan(0, text[:middle], func(p, e int) { got = append(got, end{p, e}) })
+		a.Scan(s, text[middle:], func(p, e int) { got = append(got, end{p, middle + e}) })
+		a.one(0, text, 0, func(p, e int) { want = append(want, end{p, e}) })
+		if !slices.Equal(got, want) {
+			t.Fatalf("patterns %q in %d bytes: %d ends, want %d", patterns, n, len(got), len(want))
+		}
+		total += len(want)
+	}
+	if total == 0 {
+		t.Fatal("there was nothing to find")
+	}
+}
+
 func TestCompileRejectsEmpty(t *testing.T) {
 	if _, err := Compile([]string{"a", ""}); err == nil {
 		t.Error("an empty pattern was accepted")
