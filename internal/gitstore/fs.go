@@ -102,6 +102,7 @@ func (b *blobFile) Sys() any                   { return nil }
 // secret become one, that of the first commit: its other versions are counted,
 // and its other places are in Also.
 func (h *History) Attribute(findings []gatehouse.Finding) []gatehouse.Finding {
+	findings = h.brought(findings)
 	h.suppress(findings)
 	type key struct {
 		rule, fingerprint, path string

@@ -128,7 +128,9 @@ func blobsOf(t testing.TB, dir string, revs ...string) []string {
 func idsOf(h *History) []string {
 	var ids []string
 	for _, b := range h.Blobs {
-		ids = append(ids, b.ID.String())
+		if !b.Before() {
+			ids = append(ids, b.ID.String())
+		}
 	}
 	slices.Sort(ids)
 	return ids
@@ -230,6 +232,9 @@ func TestStaged(t *testing.T) {
 		h := history(t, dir, Range{Staged: true})
 		var paths []string
 		for _, b := range h.Blobs {
+			if b.Before() {
+				continue
+			}
 			paths = append(paths, b.Path)
 			if d := h.describe(&b); d.Commit != "" || d.AtHead {
 				t.Errorf("staged content has a commit: %+v", d)

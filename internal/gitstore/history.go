@@ -33,7 +33,7 @@ func (e *EmptyRangeError) Error() string { return e.Reason }
 // History is a part of the history: each different content in it, once.
 type History struct {
 	// Blobs are sorted by path; those of one path in the order in which they
-	// came.
+	// came, with what the path had before the range; see [Blob.Before].
 	Blobs []Blob
 	// Commits counts the commits of the range.
 	Commits int
@@ -52,7 +52,7 @@ type Blob struct {
 	ID ID
 	// Path is where it first was, fit to be shown; see [cleanPath].
 	Path string
-	// order is that of the commit; -1 if it is not committed.
+	// order is that of the commit; -1 if it is not committed, or [beforeRange].
 	order int32
 }
 
@@ -172,6 +172,7 @@ func (h *History) addCommits(w *treeWalk, head ID, r Range) error {
 		w.order = int32(i)
 		w.tree(h.nodes[n].tree, 0)
 	}
+	h.addBefore(w.before)
 	if !head.IsZero() {
 		h.standing(w.ctx, head)
 	}

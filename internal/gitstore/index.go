@@ -156,8 +156,12 @@ func (h *History) addStaged(w *treeWalk, head ID) error {
 		case committed[e.path] == e.id || emptyBlob == e.id && e.mode == 0:
 		case !w.see(&e.id):
 			h.Blobs = append(h.Blobs, Blob{ID: e.id, Path: e.path, order: -1})
+			if id, ok := committed[e.path]; ok {
+				w.before[e.path] = []ID{id}
+			}
 		}
 	}
+	h.addBefore(w.before)
 	return nil
 }
 

@@ -20,15 +20,17 @@ type treeWalk struct {
 	order int32 // of the commit
 	// knowing is true while what is visited is marked, but not listed.
 	knowing bool
-	path    []byte
-	seen    [][]uint64  // a bit for each object, by pack
-	loose   map[ID]bool // seen, of those in no pack
-	links   map[string]bool
-	recent  [1 << 14]ID
+	// before has the contents that are marked, by path.
+	before map[string][]ID
+	path   []byte
+	seen   [][]uint64  // a bit for each object, by pack
+	loose  map[ID]bool // seen, of those in no pack
+	links  map[string]bool
+	recent [1 << 14]ID
 }
 
 func newTreeWalk(ctx context.Context, h *History) *treeWalk {
-	w := &treeWalk{ctx: ctx, h: h, loose: map[ID]bool{}, links: map[string]bool{}}
+	w := &treeWalk{ctx: ctx, h: h, before: map[string][]ID{}, loose: map[ID]bool{}, links: map[string]bool{}}
 	for _, p := range h.store.packs {
 		w.seen = append(w.seen, make([]uint64, (p.count+63)/64))
 	}
@@ -109,6 +111,10 @@ func (w *treeWalk) entry(e *treeEntry, depth int) {
 	case modeGitlink:
 		w.link(e.id)
 	default:
+		if w.knowing {
+			path := cleanPath(w.path)
+			w.before[path] = append(w.before[path], e.id)
+		}
 		if !w.see(&e.id) && !w.knowing {
 			w.h.Blobs = append(w.h.Blobs, Blob{ID: e.id, Path: cleanPath(w.path), order: w.order})
 		}
