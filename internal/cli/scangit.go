@@ -28,8 +28,10 @@ func (a *app) scanGitCommand() *cobra.Command {
 		Short: "Scan the history of a git repository for secrets, without a verdict",
 		Long: `git looks for secrets in all contents that the commits of the repository at PATH
 (default: the current directory) ever had, each content once. A finding names
-the commit that brought it, and whether it still stands at HEAD. The repository
-is read as it is, without running git.
+the commit that brought it, and whether it still stands at HEAD. With --since
+and --staged, what a path had before is looked at too, and left out: a secret is
+reported where a change brought it, not where the rest of the file was changed.
+The repository is read as it is, without running git.
 
 What is not there (commits beyond a shallow clone, missing or corrupt objects,
 submodules) is a gap. The exit code is 0 if everything was looked at, whatever

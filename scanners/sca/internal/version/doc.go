@@ -1,2 +1,0 @@
-// Package version compares versions and ranges by the rules of each ecosystem.
-package version
