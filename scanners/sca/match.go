@@ -9,9 +9,9 @@ import (
 	"sync"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/version"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
 	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/inventory"
-	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/version"
 )
 
 // Database is what the scanner needs of a vulnerability database. Ecosystems

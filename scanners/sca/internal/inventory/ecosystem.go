@@ -5,7 +5,7 @@ import (
 
 	"github.com/package-url/packageurl-go"
 
-	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/version"
+	"github.com/gatehouse-sec/gatehouse/internal/version"
 )
 
 // Ecosystem is a package registry: how its packages are named, how its
@@ -22,24 +22,22 @@ type Ecosystem struct {
 	Compare version.Scheme
 }
 
-// The table of github.com/aquasecurity/trivy/pkg/detector/library (driver.go)
-// says which versions compare how.
 var (
-	Golang    = &Ecosystem{"golang", "go", "Go", version.Generic}
+	Golang    = &Ecosystem{"golang", "go", "Go", version.Go}
 	NPM       = &Ecosystem{"npm", "npm", "npm", version.NPM}
 	PyPI      = &Ecosystem{"pypi", "pip", "PyPI", version.Python}
-	Cargo     = &Ecosystem{"cargo", "cargo", "crates.io", version.Generic}
+	Cargo     = &Ecosystem{"cargo", "cargo", "crates.io", version.Cargo}
 	Gem       = &Ecosystem{"gem", "rubygems", "RubyGems", version.Ruby}
-	Composer  = &Ecosystem{"composer", "composer", "Packagist", version.Generic}
+	Composer  = &Ecosystem{"composer", "composer", "Packagist", version.Composer}
 	Maven     = &Ecosystem{"maven", "maven", "Maven", version.Maven}
-	NuGet     = &Ecosystem{"nuget", "nuget", "NuGet", version.Generic}
-	Conan     = &Ecosystem{"conan", "conan", "Conan", version.Generic}
-	conda     = &Ecosystem{"conda", "", "conda", version.Generic}
-	Hex       = &Ecosystem{"hex", "erlang", "Hex", version.Generic}
-	Pub       = &Ecosystem{"pub", "pub", "pub.dev", version.Generic}
-	Swift     = &Ecosystem{"swift", "swift", "Swift", version.Generic}
+	NuGet     = &Ecosystem{"nuget", "nuget", "NuGet", version.NuGet}
+	Conan     = &Ecosystem{"conan", "conan", "Conan", version.Conan}
+	conda     = &Ecosystem{"conda", "", "conda", version.Conda}
+	Hex       = &Ecosystem{"hex", "erlang", "Hex", version.Hex}
+	Pub       = &Ecosystem{"pub", "pub", "pub.dev", version.Pub}
+	Swift     = &Ecosystem{"swift", "swift", "Swift", version.Swift}
 	CocoaPods = &Ecosystem{"cocoapods", "cocoapods", "CocoaPods", version.Ruby}
-	Julia     = &Ecosystem{"julia", "julia", "Julia", version.Generic}
+	Julia     = &Ecosystem{"julia", "julia", "Julia", version.Julia}
 )
 
 // PackageURL is the package URL of a package without qualifiers; version may
