@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -143,6 +144,30 @@ func TestNoSecretLeavesAnywhere(t *testing.T) {
 		run("secrets", "rules", "list", "--rules", filepath.Join(tree, filepath.FromSlash(name))) // no rules: an error
 		run("check", tree, "--config", filepath.Join(tree, filepath.FromSlash(name)))
 		run("check", tree, "--waivers", filepath.Join(tree, filepath.FromSlash(name)), "--cache-dir", cache)
+	}
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Log("git is not installed: no history was scanned")
+	} else {
+		for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-q", "-m", "all"}} {
+			cmd := exec.CommandContext(t.Context(), "git", append([]string{"-C", tree, "-c", "user.name=Ann", "-c", "user.email=a@example.org"}, args...)...)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("git %q: %v\n%s", args, err, out)
+			}
+		}
+		for _, f := range render.Formats() {
+			run("scan", "git", tree, "-v", "--cache-dir", cache, "-o", f)
+			run("scan", "git", tree, "-v", "--cache-dir", cache, "-o", f+"="+filepath.Join(out, "git."+f))
+		}
+		for name := range files { // no rules and no lists of what is known: errors
+			known := filepath.Join(dir, "known.yaml")
+			for _, key := range []string{"rules", "baseline"} {
+				text := "version: 1\nsecrets:\n  " + key + ": [" + filepath.Join(tree, filepath.FromSlash(name)) + "]\n"
+				if err := os.WriteFile(known, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				run("scan", "git", tree, "--config", known, "--cache-dir", cache)
+			}
+		}
 	}
 	kept := 0
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
