@@ -28,6 +28,12 @@ type Options struct {
 	Documents bool
 	// DatabaseDir is where the vulnerability database is; it need not exist.
 	DatabaseDir string
+	// DatabaseDigest is what the database must have, and DatabasePinnedBy what
+	// says so; empty if any will do.
+	DatabaseDigest, DatabasePinnedBy string
+	// AsOf leaves out advisories that were published later; zero leaves out
+	// none.
+	AsOf time.Time
 	// FingerprintKey is the key of fingerprints of secrets; may be empty.
 	FingerprintKey []byte
 	// Secrets configures the scanner of secrets, but for its key.
@@ -41,6 +47,9 @@ type Set struct {
 	Scanners []*gatehouse.Scanner
 	// Databases are those in use, by name of scanner.
 	Databases map[string]gatehouse.Database
+	// AsOf says after a scan what [Options.AsOf] did, in a clause; nil if it was
+	// not asked for.
+	AsOf func() string
 	// Mask masks secrets in a text that may quote what was scanned.
 	Mask func(text string) string
 
@@ -80,17 +89,27 @@ func newSCA(o Options, s *Set) (*gatehouse.Scanner, error) {
 	if err != nil {
 		why := err.Error()
 		if errors.Is(err, vulndb.ErrNotFound) {
-			why = fmt.Sprintf("there is no vulnerability database; run `gatehouse db import --osv DIR` or `gatehouse db pull REF` (looked in %s)", o.DatabaseDir)
+			why = fmt.Sprintf("there is no vulnerability database; run `gatehouse db import PATH` or `gatehouse db pull REF` (looked in %s)", o.DatabaseDir)
 		}
 		return sca.New(nil, why)
 	}
-	sc, err := sca.New(db, "")
+	if have := db.Info().Digest; o.DatabaseDigest != "" && have != o.DatabaseDigest {
+		db.Close()
+		return nil, fmt.Errorf("the vulnerability database in %q is not the pinned one: its digest is %s, %s pins %s; fetch that one with `gatehouse db pull`, or pin this one with `gatehouse db lock`",
+			o.DatabaseDir, have, o.DatabasePinnedBy, o.DatabaseDigest)
+	}
+	var view sca.Database = db
+	if !o.AsOf.IsZero() {
+		asOf := db.AsOf(o.AsOf)
+		view, s.AsOf = asOf, func() string { return asOf.Counts().String() }
+	}
+	sc, err := sca.New(view, "")
 	if err != nil {
 		db.Close()
 		return sca.New(nil, err.Error())
 	}
 	s.close = append(s.close, db.Close)
-	s.Databases[sca.Name] = db.Info()
+	s.Databases[sca.Name] = view.Info()
 	return sc, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb/feeds"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb/osvimport"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb/pull"
 )
@@ -25,11 +26,18 @@ func (a *app) dbCommand() *cobra.Command {
 		Short: "Build, fetch and inspect the vulnerability database",
 		Long: `db manages the vulnerability database that the sca scanner matches against. It
 is in the format of trivy-db (schema version 2), so a published trivy-db works
-as well as one that is built from advisories in OSV format.`,
+as well as one that is built from advisories.
+
+A check never fetches anything: build the database once with import, or fetch it
+once with pull, and share the directory or push it to a registry of your own.`,
+		Example: `  gatehouse db import advisory-database/ go-vulndb.tar.xz --epss epss.csv.gz --kev kev.json
+  gatehouse db status
+  gatehouse db lock                  pin its digest for the checks of this project`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.dbImportCommand(), a.dbPullCommand(), a.dbStatusCommand())
+	cmd.AddCommand(a.dbImportCommand(), a.dbPullCommand(), a.dbPushCommand(), a.dbStatusCommand(), a.dbSearchCommand(),
+		a.dbDiffCommand(), a.dbLockCommand())
 	return cmd
 }
 
@@ -58,26 +66,39 @@ func (a *app) dbSetup(f *dbFlags) (dir string, now time.Time, err error) {
 
 func (a *app) dbImportCommand() *cobra.Command {
 	var f dbFlags
-	var osv []string
+	var osv, epss, kev []string
 	var source string
 	cmd := &cobra.Command{
-		Use:   "import --osv PATH...",
-		Short: "Build the database from advisories in OSV format",
-		Long: `import reads OSV advisories (JSON or YAML) from directories, files and archives
-(.zip, .tar, .tar.gz, .tar.xz) and replaces the database by what it read. What
-is not an advisory is counted; what looks like one and cannot be used is named.`,
-		Example: `  gatehouse db import --osv advisory-database/advisories --osv vulndb.tar.xz`,
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if len(osv) == 0 {
-				return errors.New("nothing to import: name a directory, file or archive with --osv PATH")
+		Use:   "import PATH...",
+		Short: "Build the database from advisories",
+		Long: `import reads advisories from directories, files and archives (.zip, .tar, and .tar
+packed by gzip, xz, zstd or bzip2) and replaces the database by what it read. It
+knows the OSV format as JSON and YAML, and those of RustSec, RubySec, the PHP
+security advisories and the Node.js security working group.
+
+--epss and --kev join the scores of https://www.first.org/epss and CISA's
+catalogue of known exploited vulnerabilities; such files are recognised among
+the other paths, too.
+
+What is not an advisory is counted; what looks like one and cannot be used is
+named with the reason. If anything fails, the old database stays.`,
+		Example: `  gatehouse db import advisory-database/advisories vulndb.tar.xz
+  gatehouse db import --osv advisories.zip --epss epss_scores-current.csv.gz --kev known_exploited_vulnerabilities.json`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			lists, paths, err := readLists(epss, kev, append(osv, args...))
+			if err != nil {
+				return err
+			}
+			if len(paths) == 0 {
+				return errors.New("nothing to import: name a directory, file or archive with advisories, such as `gatehouse db import advisories.zip`")
 			}
 			dir, now, err := a.dbSetup(&f)
 			if err != nil {
 				return err
 			}
 			p := a.newProgress()
-			res, err := osvimport.Import(cmd.Context(), dir, osv, osvimport.Options{Now: now, SourceName: source,
+			res, err := osvimport.Import(cmd.Context(), dir, paths, osvimport.Options{Now: now, SourceName: source, Lists: lists,
 				Progress: func(files int) { p.show("importing: %d files", files) }})
 			p.done()
 			a.sayImport(&res)
@@ -88,9 +109,38 @@ is not an advisory is counted; what looks like one and cannot be used is named.`
 		},
 	}
 	f.register(cmd)
-	cmd.Flags().StringArrayVar(&osv, "osv", nil, "directory, file or archive with OSV advisories; repeatable")
+	cmd.Flags().StringArrayVar(&osv, "osv", nil, "directory, file or archive with advisories, like PATH; repeatable")
+	cmd.Flags().StringArrayVar(&epss, "epss", nil, "EPSS scores (.csv or .csv.gz)")
+	cmd.Flags().StringArrayVar(&kev, "kev", nil, "CISA's catalogue of known exploited vulnerabilities (.json or .csv)")
 	cmd.Flags().StringVar(&source, "source", "", "name of the database for entries whose id does not tell it")
 	return cmd
+}
+
+// readLists reads the public lists, and returns the paths that are none.
+func readLists(epss, kev, paths []string) (*feeds.Lists, []string, error) {
+	lists := &feeds.Lists{}
+	var rest []string
+	for _, p := range paths {
+		switch feeds.Kind(p) {
+		case vulndb.FeedEPSS:
+			epss = append(epss, p)
+		case vulndb.FeedKEV:
+			kev = append(kev, p)
+		default:
+			rest = append(rest, p)
+		}
+	}
+	for _, p := range epss {
+		if err := lists.Read(vulndb.FeedEPSS, p); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, p := range kev {
+		if err := lists.Read(vulndb.FeedKEV, p); err != nil {
+			return nil, nil, err
+		}
+	}
+	return lists, rest, nil
 }
 
 // sayImport names what was not imported.
@@ -101,6 +151,11 @@ func (a *app) sayImport(res *osvimport.Result) {
 			break
 		}
 		a.say("rejected: %s", r)
+	}
+	if res.RejectedCount > 1 {
+		for _, reason := range slices.Sorted(maps.Keys(res.Reasons)) {
+			a.say("rejected: %d because of: %s", res.Reasons[reason], reason)
+		}
 	}
 	if res.CommitsOnly > 0 {
 		a.say("ignored: %s that advisories describe by commits alone", plural(res.CommitsOnly, "package", "packages"))
@@ -126,6 +181,9 @@ func (a *app) printImport(dir string, res *osvimport.Result) error {
 	for _, name := range slices.Sorted(maps.Keys(res.Entries)) {
 		_, err = fmt.Fprintf(w, "  %6d  %s\n", res.Entries[name], name)
 	}
+	for _, f := range res.Manifest.Feeds {
+		_, err = fmt.Fprintf(w, "  %6d  with %s of %s (%d entries)\n", f.Joined, strings.ToUpper(f.ID), cmp.Or(f.Date, "an unknown date"), f.Entries)
+	}
 	var left []string
 	for _, l := range []struct {
 		n         int
@@ -149,24 +207,30 @@ func (a *app) dbPullCommand() *cobra.Command {
 	var f dbFlags
 	var plain bool
 	cmd := &cobra.Command{
-		Use:   "pull REF",
+		Use:   "pull [REF]",
 		Short: "Fetch a published database",
 		Long: `pull fetches a database that was published as an OCI artifact and replaces the
-present one, once the new one is complete and verified. REF is one of
+present one, once the new one is complete and verified. A download that breaks
+off is continued, by the same command or the next one. Without REF it fetches
+what gatehouse.lock pins. REF is one of
   registry/repository:tag or registry/repository@sha256:...
   oci:DIR, oci:DIR:tag or oci:DIR@sha256:...    an OCI image layout
   tar:FILE                                      db.tar.gz, or an image as a tar`,
 		Example: `  gatehouse db pull ghcr.io/aquasecurity/trivy-db:2
   gatehouse db pull mirror.example.com/trivy-db@sha256:...
   gatehouse db pull tar:db.tar.gz`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, now, err := a.dbSetup(&f)
 			if err != nil {
 				return err
 			}
+			ref, err := a.pullRef(args)
+			if err != nil {
+				return err
+			}
 			p := a.newProgress()
-			res, err := pull.Pull(cmd.Context(), dir, args[0], pull.Options{PlainHTTP: plain, Now: now,
+			res, err := pull.Pull(cmd.Context(), dir, ref, pull.Options{PlainHTTP: plain, Now: now,
 				Progress: func(done, total int64) { p.show("fetching: %d of %d MiB", done>>20, total>>20) }})
 			p.done()
 			if err != nil {
@@ -184,13 +248,47 @@ present one, once the new one is complete and verified. REF is one of
 	return cmd
 }
 
+func (a *app) dbPushCommand() *cobra.Command {
+	var f dbFlags
+	var plain bool
+	cmd := &cobra.Command{
+		Use:   "push REF",
+		Short: "Publish the database to a registry or layout",
+		Long: `push verifies the database and publishes it as an OCI artifact that both
+gatehouse and trivy can pull. REF is registry/repository:tag, or oci:DIR:tag for
+an OCI image layout. The same database always gets the same digest, which is
+printed.`,
+		Example: `  gatehouse db push registry.example.com/security/db:2
+  gatehouse db push oci:layout:latest`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, now, err := a.dbSetup(&f)
+			if err != nil {
+				return err
+			}
+			digest, err := pull.Push(cmd.Context(), dir, args[0], pull.Options{PlainHTTP: plain, Now: now})
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(a.stdout, digest)
+			return err
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().BoolVar(&plain, "plain-http", false, "talk HTTP without TLS to the registry")
+	return cmd
+}
+
 func (a *app) dbStatusCommand() *cobra.Command {
 	var f dbFlags
 	var verify, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say what the database holds and how old it is",
-		Args:  cobra.NoArgs,
+		Long: `status shows the digest, the age and the content of the database, when the
+joined lists were made, and each source with its licence and whom it asks to be
+named. With --verify it reads all of it.`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			dir, now, err := a.dbSetup(&f)
 			if err != nil {
@@ -252,8 +350,55 @@ func (a *app) printStatus(dir string, now time.Time, asJSON bool) error {
 	for _, e := range ecos {
 		row("  "+e.name, fmt.Sprint(e.n))
 	}
+	for _, fd := range st.Feeds {
+		row(fd.ID, fmt.Sprintf("%s: %d of %d entries meet an advisory", cmp.Or(fd.Date, "date unknown"), fd.Joined, fd.Entries))
+	}
+	if st.Origin != "" {
+		row("origin", st.Origin)
+	}
+	if st.Rejected > 0 {
+		row("rejected", plural(st.Rejected, "entry", "entries"))
+	}
+	if !st.WholeDigest {
+		row("note", "the digest covers the metadata only; fetch the database with `gatehouse db pull` to have all of it checked")
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return printSources(a.stdout, st)
+}
+
+// printSources names each source with what its licence asks for; a source that
+// is about many ecosystems is one.
+func printSources(out io.Writer, st vulndb.Status) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "\nsource\tlicence\tattribution\tadvisories\tabout\turl\n")
+	type group struct {
+		vulndb.ManifestSource
+		about []string
+	}
+	var groups []*group
+	at := map[string]*group{}
 	for _, s := range st.Sources {
-		row("source", strings.TrimSpace(fmt.Sprintf("%s (%s) %s", s.Name, s.Ecosystem, s.License)))
+		g := at[s.Name]
+		if g == nil {
+			g = &group{ManifestSource: s}
+			g.Advisories = 0
+			at[s.Name] = g
+			groups = append(groups, g)
+		}
+		g.Advisories += s.Advisories
+		g.about = append(g.about, s.Ecosystem)
+	}
+	for _, g := range groups {
+		about := strings.Join(g.about, ", ")
+		if len(g.about) > 3 {
+			about = fmt.Sprintf("%s and %d more", strings.Join(g.about[:3], ", "), len(g.about)-3)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", g.Name, cmp.Or(g.License, "see its page"), cmp.Or(g.Attribution, "-"), g.Advisories, about, cmp.Or(g.URL, "-"))
+	}
+	for _, f := range st.Feeds {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", f.Name, cmp.Or(f.License, "see its page"), cmp.Or(f.Attribution, "-"), f.Joined, "-", f.URL)
 	}
 	return w.Flush()
 }

@@ -73,7 +73,7 @@ func (a *app) writeStarter(dir string, force bool) error {
 	}
 	_, err = fmt.Fprintf(a.stdout, `
 Next:
-  gatehouse db import --osv DIR      build a vulnerability database from advisories,
+  gatehouse db import PATH           build a vulnerability database from advisories,
   gatehouse db pull REF              or fetch a published one
   gatehouse check %s
 `, dir)

@@ -30,6 +30,7 @@ type scanFlags struct {
 	scanners   []string
 	exclude    []string
 	database   string
+	asOf       string
 	outputs    []string
 	noCache    bool
 	cacheDir   string
@@ -46,6 +47,7 @@ func (f *scanFlags) register(cmd *cobra.Command) {
 	fl.StringVar(&f.database, "db", "", "directory of the vulnerability database (default "+shortHome(defaultDatabaseDir())+")")
 	fl.StringArrayVar(&f.vex, "vex", nil, "VEX document (OpenVEX, CSAF or CycloneDX) about what is found; repeatable")
 	fl.StringArrayVar(&f.products, "product", nil, "name of what is scanned in VEX documents, such as a package URL; repeatable")
+	fl.StringVar(&f.asOf, "as-of", "", "leave out advisories that were published after this date or time")
 	must(cmd.RegisterFlagCompletionFunc("scanners", cobra.FixedCompletions(scanners.Names(), cobra.ShellCompDirectiveNoFileComp)))
 }
 
@@ -95,6 +97,21 @@ func (f *scanFlags) databaseDir(cfg *config.Config) string {
 		return cfg.Resolve("database.dir", cfg.Database.Dir)
 	}
 	return defaultDatabaseDir()
+}
+
+// asOfTime is --as-of; a date means its end. Zero if it was not given.
+func (f *scanFlags) asOfTime() (time.Time, error) {
+	if f.asOf == "" {
+		return time.Time{}, nil
+	}
+	if day, err := time.Parse(time.DateOnly, f.asOf); err == nil {
+		return day.AddDate(0, 0, 1).Add(-time.Second), nil
+	}
+	t, err := config.ParseTime(f.asOf)
+	if err != nil {
+		return t, fmt.Errorf("--as-of %q: want a date such as 2026-01-31, or a time as RFC 3339", f.asOf)
+	}
+	return t, nil
 }
 
 func (f *scanFlags) cacheDirectory(cfg *config.Config) string {
@@ -285,7 +302,17 @@ func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, 
 	if err != nil {
 		return nil, err
 	}
+	_, dir := targetArg([]string{target.Name})
+	pin, by, err := databasePin(cfg, dir)
+	if err != nil {
+		return nil, err
+	}
+	asOf, err := f.asOfTime()
+	if err != nil {
+		return nil, err
+	}
 	set, err := scanners.New(scanners.Options{Names: cfg.Scanners, Documents: documents, DatabaseDir: f.databaseDir(cfg),
+		DatabaseDigest: pin, DatabasePinnedBy: by, AsOf: asOf,
 		FingerprintKey: []byte(cfg.FingerprintKey), Secrets: forSecrets, Now: now})
 	if err != nil {
 		return nil, err
@@ -315,6 +342,9 @@ func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, 
 	opts.Progress = p.scan()
 	report, err := gatehouse.Scan(ctx, target, set.Scanners, opts)
 	p.done()
+	if set.AsOf != nil {
+		a.say("as of %s: %s", f.asOf, set.AsOf())
+	}
 	return report, err
 }
 

@@ -97,9 +97,11 @@ func (e *Exclude) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// Database says where the vulnerability database is.
+// Database says where the vulnerability database is, and which.
 type Database struct {
 	Dir string `yaml:"dir" json:"dir,omitempty" jsonschema:"description=Directory of the database. Default: the user's cache directory."`
+	// Digest is what the database must have; empty if any will do.
+	Digest string `yaml:"digest" json:"digest,omitempty" jsonschema:"description=Digest of the only database to use\\, as 'gatehouse db status' shows it. 'gatehouse db lock' pins it in gatehouse.lock."`
 }
 
 // Secrets says how secrets are looked for.
@@ -332,6 +334,7 @@ var variables = []Variable{
 	{"GATEHOUSE_CONFIG", "configuration file", "", nil}, // read by the command line
 	{"GATEHOUSE_SCANNERS", "scanners to run, separated by commas", "scanners", list(func(c *Config) *[]string { return &c.Scanners })},
 	{"GATEHOUSE_DATABASE_DIR", "directory of the vulnerability database", "database.dir", text(func(c *Config) *string { return &c.Database.Dir })},
+	{"GATEHOUSE_DATABASE_DIGEST", "digest of the only vulnerability database to use", "database.digest", text(func(c *Config) *string { return &c.Database.Digest })},
 	{"GATEHOUSE_SECRETS_RULES", "files of rules for secrets, separated by commas", "secrets.rules", list(func(c *Config) *[]string { return &c.Secrets.Rules })},
 	{"GATEHOUSE_SECRETS_BASELINE", "lists of known secrets, separated by commas", "secrets.baseline", list(func(c *Config) *[]string { return &c.Secrets.Baseline })},
 	{"GATEHOUSE_POLICY_BASELINE", "whether the baseline pack judges", "", boolean(func(c *Config, b bool) { c.Policy.Baseline = &b })},

@@ -111,23 +111,31 @@ func open(dir string) (_ *DB, err error) {
 		return nil, err
 	}
 	defer unlock()
-	if db.file, err = openFile(dir); err != nil {
+	rawMeta, metaErr := readSmall(filepath.Join(dir, MetadataName))
+	if metaErr == nil {
+		db.meta, metaErr = ParseMetadata(rawMeta)
+	}
+	if db.manifest, err = readManifest(dir); err != nil {
+		return nil, err
+	}
+	var wrap func(io.ReaderAt, int64) io.ReaderAt
+	if db.manifest != nil && metaErr == nil {
+		sums, err := readSums(dir, db.manifest, db.meta.UpdatedAt)
+		if err != nil {
+			return nil, err
+		}
+		wrap = func(r io.ReaderAt, size int64) io.ReaderAt { return newChecked(r, size, sums) }
+	}
+	if db.file, err = openFile(dir, wrap); err != nil {
 		return nil, err
 	}
 	if db.file.Bytes() > limits.MaxDatabaseBytes {
 		return nil, fmt.Errorf("%s has %d bytes, the limit is %d", FileName, db.file.Bytes(), int64(limits.MaxDatabaseBytes))
 	}
-	rawMeta, err := readSmall(filepath.Join(dir, MetadataName))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(metaErr, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is a %s but no %s, so that its age is not known", FileName, MetadataName)
-	} else if err != nil {
-		return nil, err
-	}
-	if db.meta, err = ParseMetadata(rawMeta); err != nil {
-		return nil, err
-	}
-	if db.manifest, err = readManifest(dir); err != nil {
-		return nil, err
+	} else if metaErr != nil {
+		return nil, metaErr
 	}
 	if m := db.manifest; m != nil && m.Bytes != db.file.Bytes() {
 		return nil, fmt.Errorf("%w: %s has %d bytes, %s says %d (if another program replaced the database on purpose, delete %s)",
@@ -143,8 +151,8 @@ func open(dir string) (_ *DB, err error) {
 	return db, nil
 }
 
-func openFile(dir string) (*boltfile.File, error) {
-	f, err := boltfile.Open(filepath.Join(dir, FileName))
+func openFile(dir string, wrap func(io.ReaderAt, int64) io.ReaderAt) (*boltfile.File, error) {
+	f, err := boltfile.Open(filepath.Join(dir, FileName), wrap)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
@@ -259,22 +267,13 @@ func (db *DB) identify(rawMeta []byte) error {
 		return nil
 	}
 	if db.file.Bytes() <= hashBytes {
-		d, err := Digest(db.file.Content())
+		d, _, err := Digest(db.file.Content(), db.file.Bytes(), db.meta.UpdatedAt)
 		db.digest, db.wholeDigest = d, true
 		return err
 	}
-	var err error
-	db.digest, err = Digest(strings.NewReader(fmt.Sprintf("%s\n%d\n", rawMeta, db.file.Bytes())))
-	return err
-}
-
-// Digest is "sha256:" and the hash in hex of all that r yields.
-func Digest(r io.Reader) (string, error) {
-	h := sha256.New()
-	if _, err := io.Copy(h, r); err != nil {
-		return "", fmt.Errorf("hash the database: %w", err)
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n", rawMeta, db.file.Bytes()))
+	db.digest = "sha256:" + hex.EncodeToString(sum[:])
+	return nil
 }
 
 // Close releases the file. It is safe to call more than once.

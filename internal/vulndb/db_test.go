@@ -165,7 +165,7 @@ func TestOpenErrors(t *testing.T) {
 		{"grown", "", func(d string) error { return os.Truncate(filepath.Join(d, "trivy.db"), 1<<20) }, vulndb.ErrCorrupt, "gatehouse.json says"},
 		{"other file", "", func(d string) error {
 			return os.WriteFile(filepath.Join(d, "trivy.db"), []byte(strings.Repeat("no database ", 9999)), 0o644)
-		}, vulndb.ErrCorrupt, "not a bbolt file"},
+		}, vulndb.ErrCorrupt, "does not match its hash"},
 		{"directory", "", func(d string) error {
 			p := filepath.Join(d, "trivy.db")
 			return errors.Join(os.Remove(p), os.Mkdir(p, 0o755))

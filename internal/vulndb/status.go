@@ -73,7 +73,7 @@ func Verify(dir string) error {
 
 func (db *DB) verify() error {
 	if m := db.manifest; m != nil {
-		got, err := Digest(db.file.Content())
+		got, _, err := Digest(db.file.Content(), db.file.Bytes(), db.meta.UpdatedAt)
 		if err != nil {
 			return err
 		}

@@ -70,8 +70,9 @@ type File struct {
 }
 
 // Open opens the file at path. A shared lock keeps writers that use bbolt out
-// as long as the file is open; see [ErrLocked].
-func Open(path string) (*File, error) {
+// as long as the file is open; see [ErrLocked]. All reads go through what wrap
+// makes of the file, if it is not nil.
+func Open(path string, wrap func(io.ReaderAt, int64) io.ReaderAt) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -87,7 +88,11 @@ func Open(path string) (*File, error) {
 		f.Close()
 		return nil, err
 	}
-	db, err := New(f, info.Size())
+	var r io.ReaderAt = f
+	if wrap != nil {
+		r = wrap(f, info.Size())
+	}
+	db, err := New(r, info.Size())
 	if err != nil {
 		f.Close()
 		return nil, err

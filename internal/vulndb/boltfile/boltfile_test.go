@@ -198,7 +198,7 @@ func TestReaderAgainstBolt(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	f, err := boltfile.Open(path)
+	f, err := boltfile.Open(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -404,18 +404,18 @@ func TestLocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := boltfile.Open(path); !errors.Is(err, boltfile.ErrLocked) {
+	if _, err := boltfile.Open(path, nil); !errors.Is(err, boltfile.ErrLocked) {
 		t.Errorf("got %v, want ErrLocked", err)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	f, err := boltfile.Open(path)
+	f, err := boltfile.Open(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	second, err := boltfile.Open(path)
+	second, err := boltfile.Open(path, nil)
 	if err != nil {
 		t.Fatalf("a second reader: %v", err)
 	}

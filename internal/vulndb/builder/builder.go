@@ -204,19 +204,6 @@ func (b *Builder) Finish(meta vulndb.Metadata, m vulndb.Manifest) (vulndb.Manife
 	if err := b.writeFile(path); err != nil {
 		return m, fmt.Errorf("build the database: %w", err)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return m, fmt.Errorf("build the database: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return m, fmt.Errorf("build the database: %w", err)
-	}
-	m.Bytes = info.Size()
-	if m.Digest, err = vulndb.Digest(f); err != nil {
-		return m, err
-	}
 	m.Feeds = b.feeds
 	m.Advisories, m.Ecosystems, m.Sources = 0, map[string]int{}, []vulndb.ManifestSource{}
 	for _, s := range b.buckets {
@@ -230,7 +217,10 @@ func (b *Builder) Finish(meta vulndb.Metadata, m vulndb.Manifest) (vulndb.Manife
 	slices.SortFunc(m.Sources, func(a, b vulndb.ManifestSource) int {
 		return cmp.Or(cmp.Compare(a.Ecosystem, b.Ecosystem), cmp.Compare(a.Name, b.Name))
 	})
-	return m, errors.Join(vulndb.WriteMetadata(b.dir, meta), vulndb.WriteManifest(b.dir, m))
+	if err := vulndb.WriteMetadata(b.dir, meta); err != nil {
+		return m, err
+	}
+	return vulndb.Seal(b.dir, meta, m)
 }
 
 // resolve drops what was superseded, sorts the rest as it is written, and

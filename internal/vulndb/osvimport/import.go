@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb/builder"
+	"github.com/gatehouse-sec/gatehouse/internal/vulndb/feeds"
 )
 
 // Options are the choices of an import.
@@ -33,6 +35,8 @@ type Options struct {
 	// SourceName is the database to name for entries whose id does not tell
 	// it. If it is empty, that is the name of the directory or archive.
 	SourceName string
+	// Lists are joined to the advisories; may be nil.
+	Lists *feeds.Lists
 	// Progress is called now and then with the number of files read; may be
 	// nil.
 	Progress func(files int)
@@ -66,6 +70,8 @@ type Result struct {
 	// far as there is room; RejectedCount counts all.
 	Rejected      []Rejection
 	RejectedCount int
+	// Reasons counts them by reason, without what differs from one to another.
+	Reasons map[string]int
 }
 
 // Rejection is an entry or a part of one that was not imported.
@@ -132,6 +138,9 @@ func (im *importer) run(tmp string, sources []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, im.b.Close()) }()
+	if im.opts.Lists != nil {
+		im.b.Join(im.opts.Lists.Feeds(), im.opts.Lists.Lookup)
+	}
 	defer func() {
 		if im.parsing != nil { // after an error
 			<-im.parsing
@@ -360,7 +369,23 @@ func (im *importer) entry(f file, p *parsed) error {
 
 func (r *Result) reject(x Rejection) {
 	r.RejectedCount++
+	if r.Reasons == nil {
+		r.Reasons = map[string]int{}
+	}
+	r.Reasons[general(x.Reason)]++
 	if len(r.Rejected) < maxRejections {
 		r.Rejected = append(r.Rejected, x)
 	}
+}
+
+// variable is what differs between rejections for the same reason.
+var variable = regexp.MustCompile(`"[^"]*"|\b[0-9][0-9A-Za-z.]*\b`)
+
+// general is a reason without what it quotes and counts.
+func general(reason string) string {
+	reason, _, _ = strings.Cut(variable.ReplaceAllString(reason, "…"), "… is no version:")
+	if strings.HasSuffix(reason, ": ") {
+		reason += "… is no version"
+	}
+	return reason
 }

@@ -11,7 +11,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -281,27 +280,19 @@ func finish(tmp, origin string, now time.Time) (vulndb.Manifest, error) {
 	if status.Advisories == 0 {
 		return theirs, fmt.Errorf("%w for packages of programming languages", vulndb.ErrEmpty)
 	}
-	f, err := os.Open(filepath.Join(tmp, vulndb.FileName))
-	if err != nil {
-		return theirs, err
-	}
-	defer f.Close()
 	m := vulndb.Manifest{
-		Bytes: status.Bytes, Advisories: status.Advisories, Ecosystems: status.Ecosystems, Sources: status.Sources,
+		Advisories: status.Advisories, Ecosystems: status.Ecosystems, Sources: status.Sources, Feeds: status.Feeds,
 		Origin: origin, Rejected: theirs.Rejected, Withdrawn: theirs.Withdrawn,
-	}
-	if m.Digest, err = vulndb.Digest(f); err != nil {
-		return m, err
 	}
 	// Only what cannot be computed is taken from the manifest that came along.
 	for i := range m.Sources {
 		for _, s := range theirs.Sources {
-			if s.Ecosystem == m.Sources[i].Ecosystem && s.Name == m.Sources[i].Name {
+			if s.Ecosystem == m.Sources[i].Ecosystem && s.Name == m.Sources[i].Name && s.License+s.Attribution != "" {
 				m.Sources[i].License, m.Sources[i].Attribution = s.License, s.Attribution
 			}
 		}
 	}
-	return m, vulndb.WriteManifest(tmp, m)
+	return vulndb.Seal(tmp, meta, m)
 }
 
 // nextStep says what the user can do about an error.

@@ -156,7 +156,7 @@ func check(t testing.TB, dst string, m vulndb.Manifest, origin string) {
 		t.Errorf("got %+v, %v", s, err)
 	}
 	entries, err := os.ReadDir(dst)
-	if err != nil || len(entries) != 3 {
+	if err != nil || len(entries) != 4 {
 		t.Errorf("the directory holds %v, %v", entries, err)
 	}
 }
