@@ -77,6 +77,19 @@ func (r *Range) UpperBounds(v Version) []string {
 	return bounds
 }
 
+// Ends are the versions X of all "<X".
+func (r *Range) Ends() []string {
+	var ends []string
+	for _, c := range r.clauses {
+		for _, one := range c {
+			if one.operator == "<" && one.text != "" {
+				ends = append(ends, one.text)
+			}
+		}
+	}
+	return ends
+}
+
 // ParseRange reads the ranges of an advisory, each a list of comparisons that
 // must all hold; a version is in the result if it is in one of them. Within a
 // string, "||" separates ranges too. An empty range holds each version, as in

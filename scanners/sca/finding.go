@@ -1,6 +1,7 @@
 package sca
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,35 +12,44 @@ import (
 	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/inventory"
 )
 
+// place is what a package is looked at in.
+type place struct {
+	file    string
+	graph   *inventory.Graph
+	manager *manager
+}
+
+// mostPaths is how many ways to a package a finding shows.
+const mostPaths = 5
+
 // finding describes one problem of one package; group are the advisories that
 // are one under several names.
-func (m *matcher) finding(p *inventory.Package, group []advisory, g *inventory.Graph) (gatehouse.Finding, error) {
+func (m *matcher) finding(in *place, p *inventory.Package, group []advisory) (gatehouse.Finding, error) {
 	id := group[0].ID
-	v := &gatehouse.Vulnerability{Package: p.Identity(), Source: group[0].Source.Name}
+	v := &gatehouse.Vulnerability{Package: p.Identity(), Source: group[0].Source.Name, Direct: p.Direct, Scope: p.Scope}
 	f := gatehouse.Finding{
 		Rule:          id,
 		Kind:          gatehouse.KindVulnerability,
-		Location:      gatehouse.Location{Line: p.Line},
+		Location:      gatehouse.Location{Path: in.file, Line: p.Line},
 		Fingerprint:   gatehouse.Fingerprint(gatehouse.KindVulnerability, id, p.Eco.PackageURL(p.Name, "")),
 		Vulnerability: v,
 	}
-	malicious := false
-	for _, a := range group {
+	about := ""
+	for i := range group {
+		a := &group[i]
 		d, err := m.detail(a.ID)
 		if err != nil {
 			return f, err
 		}
 		f.Severity = max(f.Severity, a.Severity, d.SeverityOf(a.Source.ID))
-		v.CVSS = max(v.CVSS, d.Score())
+		describe(v, d)
+		about = cmp.Or(about, d.Informational)
 		if f.Title == "" {
 			f.Title = title(d)
 		}
-		if v.Published == "" && !d.Published.IsZero() {
-			v.Published = d.Published.UTC().Format(time.RFC3339)
-		}
 		f.References = append(f.References, d.References...)
 		for _, alias := range append([]string{a.ID}, a.Aliases...) {
-			malicious = malicious || strings.HasPrefix(alias, "MAL-")
+			v.Malicious = v.Malicious || strings.HasPrefix(alias, "MAL-")
 			if alias != id {
 				v.Aliases = append(v.Aliases, alias)
 			}
@@ -48,25 +58,60 @@ func (m *matcher) finding(p *inventory.Package, group []advisory, g *inventory.G
 	slices.Sort(v.Aliases)
 	v.Aliases = slices.Compact(v.Aliases)
 	f.References = inventory.UniqueInOrder(f.References)
+	slices.SortStableFunc(v.Ratings, func(a, b gatehouse.Rating) int { return strings.Compare(a.Source, b.Source) })
 	fixed, next := fixes(p, group)
 	v.FixedVersions = fixed
-	through := g.BroughtInBy(p, mostNamed+1)
-	if malicious {
+	paths := in.graph.Paths(p, mostPaths)
+	var through []*inventory.Package
+	for _, path := range paths {
+		through = append(through, path[0])
+		var names []string
+		for _, step := range path {
+			names = append(names, step.Label())
+		}
+		v.Paths = append(v.Paths, names)
+	}
+	if v.Malicious {
 		f.Severity = gatehouse.SeverityCritical
 		f.Message = fmt.Sprintf("%s %s is a malicious package (%s)", p.Name, p.Version, id)
 		f.Fix = fmt.Sprintf("remove %s%s, and treat each machine that installed it as compromised: rotate the secrets it could read", p.Name, broughtIn(through))
 	} else {
 		f.Message = fmt.Sprintf("%s %s is affected by %s", p.Name, p.Version, id)
+		if about != "" {
+			f.Message = fmt.Sprintf("%s %s is %s, says %s", p.Name, p.Version, about, id)
+		}
 		if f.Title != "" {
 			f.Message += fmt.Sprintf(" (%s)", f.Title)
 		}
 		f.Message += fixedIn(p, fixed, next)
 		f.Fix = fixFor(p, next, through)
+		var err error
+		if v.Upgrade, err = m.upgrade(in, p, group, f.Severity, paths); err != nil {
+			return f, err
+		}
 	}
 	if f.Title == "" {
 		f.Title = fmt.Sprintf("%s in %s", id, p.Name)
 	}
 	return f, nil
+}
+
+// describe adds to v what is known about one of its ids.
+func describe(v *gatehouse.Vulnerability, d vulndb.Detail) {
+	v.CVSS = max(v.CVSS, d.Score())
+	v.EPSS, v.EPSSPercentile = max(v.EPSS, d.EPSS), max(v.EPSSPercentile, d.EPSSPercentile)
+	v.Malicious = v.Malicious || d.Malicious
+	if d.Exploited != "" && (v.Exploited == "" || d.Exploited < v.Exploited) {
+		v.Exploited = d.Exploited
+	}
+	if v.Published == "" && !d.Published.IsZero() {
+		v.Published = d.Published.UTC().Format(time.RFC3339)
+	}
+	for _, r := range d.Ratings() {
+		if !slices.Contains(v.Ratings, r) {
+			v.Ratings = append(v.Ratings, r)
+		}
+	}
 }
 
 // title is one line without a period.

@@ -48,6 +48,9 @@ type packageAdvisories struct {
 	once sync.Once
 	list []advisory
 	err  error
+	// fixed is what [fixedVersions] gives, once it is asked for.
+	fixedOnce sync.Once
+	fixed     []fixedVersion
 }
 
 type detail struct {
@@ -89,8 +92,8 @@ func (m *matcher) covers(eco *inventory.Ecosystem) (bool, error) {
 	return k.any, k.err
 }
 
-// advisories returns all advisories about a package.
-func (m *matcher) advisories(eco *inventory.Ecosystem, name string) ([]advisory, error) {
+// about returns what is known about a package.
+func (m *matcher) about(eco *inventory.Ecosystem, name string) (*packageAdvisories, error) {
 	v, _ := m.packages.LoadOrStore(eco.Database+"\x00"+name, &packageAdvisories{})
 	p := v.(*packageAdvisories)
 	p.once.Do(func() {
@@ -110,7 +113,7 @@ func (m *matcher) advisories(eco *inventory.Ecosystem, name string) ([]advisory,
 			}
 		}
 	})
-	return p.list, p.err
+	return p, p.err
 }
 
 // databaseNames are the names under which a package may be in the database.
@@ -138,6 +141,9 @@ func databaseNames(eco *inventory.Ecosystem, name string) []string {
 }
 
 func compile(eco *inventory.Ecosystem, a vulndb.Advisory) advisory {
+	if a.FixedVersion != "" && len(a.VulnerableVersions)+len(a.PatchedVersions) == 0 {
+		a.VulnerableVersions = []string{"<" + a.FixedVersion} // as distributions say it
+	}
 	c := advisory{Advisory: a}
 	if c.vulnerable, c.bad = eco.Compare.ParseRange(a.VulnerableVersions); c.bad != nil {
 		return c
@@ -168,10 +174,11 @@ type unmatchable struct{ reason string }
 // match returns the advisories that apply to a package, and why it could not
 // be matched with some or all of them.
 func (m *matcher) match(p *inventory.Package) (hits []advisory, problems []unmatchable, err error) {
-	list, err := m.advisories(p.Eco, p.Name)
-	if err != nil || len(list) == 0 {
+	known, err := m.about(p.Eco, p.Name)
+	if err != nil || len(known.list) == 0 {
 		return nil, nil, err
 	}
+	list := known.list
 	if p.Unmatched != "" {
 		return nil, []unmatchable{{fmt.Sprintf("there are advisories about %s, but %s", p.Name, p.Unmatched)}}, nil
 	}
@@ -277,18 +284,13 @@ func fixes(p *inventory.Package, group []advisory) (all []string, next string) {
 		seen[text] = true
 		list = append(list, fixed{text, v})
 	}
-	for _, a := range group {
-		patched := 0
-		for _, r := range a.PatchedVersions {
-			for clause := range strings.SplitSeq(r, "||") {
-				for _, m := range patchedText.FindAllStringSubmatch(clause, 1) {
-					patched++
-					add(m[1])
-				}
-			}
+	for i := range group {
+		patched := group[i].patchedVersions()
+		for _, text := range patched {
+			add(text)
 		}
-		if patched == 0 && err == nil {
-			for _, b := range a.vulnerable.UpperBounds(installed) {
+		if len(patched) == 0 && err == nil {
+			for _, b := range group[i].vulnerable.UpperBounds(installed) {
 				add(b)
 			}
 		}
@@ -306,6 +308,34 @@ func fixes(p *inventory.Package, group []advisory) (all []string, next string) {
 // patchedText is a range that starts with the first good version: "1.2.3",
 // ">= 1.2.3", "~> 1.2.3" or "^1.2.3".
 var patchedText = regexp.MustCompile(`^\s*(?:>=|=>|==|=|~>|~|\^|)\s*(v?[0-9][^\s,<>=|]*)`)
+
+// patchedVersions are the first good versions of the ranges that an advisory
+// calls patched.
+func (a *advisory) patchedVersions() (texts []string) {
+	for _, r := range a.PatchedVersions {
+		for clause := range strings.SplitSeq(r, "||") {
+			if m := patchedText.FindStringSubmatch(clause); m != nil {
+				texts = append(texts, m[1])
+			}
+		}
+	}
+	return texts
+}
+
+// goodVersions are all versions that an advisory names as good.
+func (a *advisory) goodVersions() []string {
+	texts := a.patchedVersions()
+	if len(texts) == 0 && a.bad == nil {
+		texts = a.vulnerable.Ends()
+	}
+	return texts
+}
+
+// severityOf is that of an advisory for its package, by its source.
+func (m *matcher) severityOf(a *advisory) (gatehouse.Severity, error) {
+	d, err := m.detail(a.ID)
+	return max(a.Severity, d.SeverityOf(a.Source.ID)), err
+}
 
 // detail returns what is known about an advisory.
 func (m *matcher) detail(id string) (vulndb.Detail, error) {

@@ -28,6 +28,10 @@ func TestFinding(t *testing.T) {
 	}
 	got := r.Findings[0]
 	got.ID = ""
+	if u := got.Vulnerability.Upgrade; u == nil || u.How == "" {
+		t.Errorf("upgrade %+v", u)
+	}
+	got.Vulnerability.Upgrade, got.Vulnerability.Scope = nil, ""
 	want := gatehouse.Finding{
 		Rule: "CVE-2019-10744", Kind: gatehouse.KindVulnerability, Scanner: "sca", Severity: gatehouse.SeverityCritical,
 		Title:       "prototype pollution",
@@ -40,13 +44,15 @@ func TestFinding(t *testing.T) {
 			Aliases:       []string{"GHSA-jf85-cpcp-j695"},
 			Package:       gatehouse.Package{Purl: "pkg:npm/lodash@4.17.4", Ecosystem: "npm", Name: "lodash", Version: "4.17.4"},
 			FixedVersions: []string{"4.17.12"}, CVSS: 9.1, Source: "GitHub", Published: "2019-07-26T00:00:00Z",
+			Ratings: []gatehouse.Rating{{Source: "nvd", Severity: gatehouse.SeverityCritical, Score: 9.1}},
+			Paths:   [][]string{{"express@4.0.0", "lodash@4.17.4"}},
 		},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v %+v\nwant %+v %+v", got, got.Vulnerability, want, want.Vulnerability)
 	}
 	bad := r.Findings[1]
-	if bad.Severity != gatehouse.SeverityCritical || bad.Message != "flatmap-stream 0.1.1 is a malicious package (MAL-2018-1)" || !strings.HasPrefix(bad.Fix, "remove flatmap-stream") {
+	if bad.Severity != gatehouse.SeverityCritical || !bad.Vulnerability.Malicious || bad.Vulnerability.Upgrade != nil || bad.Message != "flatmap-stream 0.1.1 is a malicious package (MAL-2018-1)" || !strings.HasPrefix(bad.Fix, "remove flatmap-stream") {
 		t.Errorf("malicious package: %+v", bad)
 	}
 	byName := map[string]gatehouse.Component{}

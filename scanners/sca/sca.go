@@ -35,7 +35,7 @@ import (
 const Name = "sca"
 
 // resultVersion changes with each change of the code that gives other results.
-const resultVersion = "4"
+const resultVersion = "5"
 
 // New returns the scanner. Without a database (nil) it lists components only,
 // and each file with packages gets a gap that says why: a sentence with the
@@ -225,7 +225,7 @@ func (s *scanner) scanGroup(ctx context.Context, g *gatehouse.Group, p *gatehous
 }
 
 func (s *scanner) scanPoms(ctx context.Context, files map[string]*gatehouse.File, owned []string, p *gatehouse.Pass) error {
-	return inventory.ReadPoms(files, owned, p.FailFile, func(at string, inv inventory.Inventory) error { return s.report(ctx, at, inv, p) })
+	return inventory.ReadPoms(files, owned, p.FailFile, func(at string, inv inventory.Inventory) error { return s.report(ctx, at, nil, inv, p) })
 }
 
 // scan parses a file, reports its components, and matches them.
@@ -238,14 +238,14 @@ func (s *scanner) scan(ctx context.Context, f *inventory.Lockfile, parse func(*i
 		inventory.CheckManifests(f, &inv)
 	}
 	// What was understood before an error is kept: each finding counts.
-	if errs := s.report(ctx, f.Path, inv, p); err == nil {
+	if errs := s.report(ctx, f.Path, f.Data, inv, p); err == nil {
 		err = errs
 	}
 	return err
 }
 
 // report reports what a file names.
-func (s *scanner) report(ctx context.Context, file string, inv inventory.Inventory, p *gatehouse.Pass) error {
+func (s *scanner) report(ctx context.Context, file string, data []byte, inv inventory.Inventory, p *gatehouse.Pass) error {
 	inv.Normalise()
 	if inv.Skip != "" {
 		p.Skip(inv.Skip)
@@ -255,7 +255,7 @@ func (s *scanner) report(ctx context.Context, file string, inv inventory.Invento
 		gap.Path = cmp.Or(gap.Path, file)
 		p.Gap(gap)
 	}
-	g := inventory.NewGraph(inv.Packages)
+	in := &place{file, inventory.NewGraph(inv.Packages), managerOf(file, data)}
 	counts := map[*inventory.Ecosystem]int{}
 	for i := range inv.Packages {
 		k := &inv.Packages[i]
@@ -263,7 +263,7 @@ func (s *scanner) report(ctx context.Context, file string, inv inventory.Invento
 			continue
 		}
 		counts[k.Eco]++
-		c := k.Component(g.ByID)
+		c := k.Component(in.graph.ByID)
 		c.Location.Path = file
 		p.AddComponent(c)
 	}
@@ -289,7 +289,7 @@ func (s *scanner) report(ctx context.Context, file string, inv inventory.Invento
 		if k.FirstParty || blind[k.Eco] {
 			continue
 		}
-		if err := s.matchOne(file, k, g, p); err != nil {
+		if err := s.matchOne(in, k, p); err != nil {
 			return err
 		}
 	}
@@ -322,20 +322,19 @@ func (s *scanner) reportBlind(file string, counts map[*inventory.Ecosystem]int, 
 	return blind, nil
 }
 
-func (s *scanner) matchOne(file string, k *inventory.Package, g *inventory.Graph, p *gatehouse.Pass) error {
+func (s *scanner) matchOne(in *place, k *inventory.Package, p *gatehouse.Pass) error {
 	hits, problems, err := s.matcher.match(k)
 	if err != nil {
 		return databaseError(err)
 	}
 	for _, problem := range problems {
-		p.Gap(gatehouse.Gap{Code: gatehouse.GapUnmatched, Path: file, Line: k.Line, Entry: k.Label(), Reason: problem.reason})
+		p.Gap(gatehouse.Gap{Code: gatehouse.GapUnmatched, Path: in.file, Line: k.Line, Entry: k.Label(), Reason: problem.reason})
 	}
 	for _, group := range fold(hits) {
-		f, err := s.matcher.finding(k, group, g)
+		f, err := s.matcher.finding(in, k, group)
 		if err != nil {
 			return databaseError(err)
 		}
-		f.Location.Path = file
 		p.Report(f)
 	}
 	return nil
