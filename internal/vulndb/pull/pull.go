@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
 )
 
@@ -59,7 +60,7 @@ type Options struct {
 func Pull(ctx context.Context, dst, ref string, opts Options) (vulndb.Manifest, error) {
 	var manifest vulndb.Manifest
 	err := vulndb.Install(dst, func(tmp string) (err error) {
-		manifest, err = fetch(ctx, tmp, ref, opts)
+		manifest, err = fetch(ctx, dst, tmp, ref, opts)
 		return err
 	})
 	if err != nil {
@@ -68,7 +69,7 @@ func Pull(ctx context.Context, dst, ref string, opts Options) (vulndb.Manifest, 
 	return manifest, nil
 }
 
-func fetch(ctx context.Context, tmp, ref string, opts Options) (vulndb.Manifest, error) {
+func fetch(ctx context.Context, dst, tmp, ref string, opts Options) (vulndb.Manifest, error) {
 	var origin string
 	var err error
 	if dir, ok := strings.CutPrefix(ref, "oci:"); ok {
@@ -76,7 +77,7 @@ func fetch(ctx context.Context, tmp, ref string, opts Options) (vulndb.Manifest,
 	} else if file, ok := archiveRef(ref); ok {
 		origin, err = fromArchive(ctx, tmp, file, opts)
 	} else {
-		origin, err = fromRegistry(ctx, tmp, ref, opts)
+		origin, err = fromRegistry(ctx, dst, tmp, ref, opts)
 	}
 	if err != nil {
 		return vulndb.Manifest{}, err
@@ -96,7 +97,7 @@ func archiveRef(ref string) (string, bool) {
 	return "", false
 }
 
-func fromRegistry(ctx context.Context, tmp, text string, opts Options) (string, error) {
+func fromRegistry(ctx context.Context, dst, tmp, text string, opts Options) (string, error) {
 	ref, err := parseReference(text, opts)
 	if err != nil {
 		return "", err
@@ -118,7 +119,23 @@ func fromRegistry(ctx context.Context, tmp, text string, opts Options) (string, 
 	} else if img, err = desc.Image(); err != nil {
 		return "", err
 	}
-	return ref.Context().Name() + "@" + digest.String(), fromImage(ctx, tmp, img, digest, opts)
+	layer, err := onlyLayer(img, digest)
+	if err != nil {
+		return "", err
+	}
+	layerDigest, err := layer.Digest()
+	if err != nil {
+		return "", err
+	}
+	size, err := layer.Size()
+	if err != nil {
+		return "", err
+	}
+	b, err := newBlob(ctx, ref, layerDigest, size, opts)
+	if err != nil {
+		return "", err
+	}
+	return ref.Context().Name() + "@" + digest.String(), b.unpackInto(ctx, dst, tmp, opts)
 }
 
 func parseReference(text string, opts Options) (name.Reference, error) {
@@ -205,29 +222,41 @@ func onlyImage(index v1.ImageIndex, want string) (v1.Image, v1.Hash, error) {
 	return img, found[0].Digest, err
 }
 
-func fromImage(ctx context.Context, tmp string, img v1.Image, want v1.Hash, opts Options) error {
+// onlyLayer returns the layer that is the database.
+func onlyLayer(img v1.Image, want v1.Hash) (v1.Layer, error) {
 	raw, err := img.RawManifest()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// A layout is read without a check, unlike a registry.
 	if err := checkDigest("manifest", want, sha256.Sum256(raw)); err != nil {
-		return err
+		return nil, err
 	}
 	layers, err := img.Layers()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(layers) != 1 {
-		return fmt.Errorf("it has %d layers, want 1: it is not a vulnerability database", len(layers))
+		return nil, fmt.Errorf("it has %d layers, want 1: it is not a vulnerability database", len(layers))
 	}
-	layer := layers[0]
-	mt, err := layer.MediaType()
+	mt, err := layers[0].MediaType()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if mt != LayerType {
-		return fmt.Errorf("its layer has the media type %q, want %q: it is not a vulnerability database", mt, LayerType)
+		return nil, fmt.Errorf("its layer has the media type %q, want %q: it is not a vulnerability database", mt, LayerType)
+	}
+	size, err := layers[0].Size()
+	if err == nil && (size <= 0 || size > limits.MaxDatabaseBytes) {
+		err = fmt.Errorf("its layer has %d bytes, the limit is %d", size, int64(limits.MaxDatabaseBytes))
+	}
+	return layers[0], err
+}
+
+func fromImage(ctx context.Context, tmp string, img v1.Image, want v1.Hash, opts Options) error {
+	layer, err := onlyLayer(img, want)
+	if err != nil {
+		return err
 	}
 	digest, err := layer.Digest()
 	if err != nil {
