@@ -17,6 +17,22 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
+// BenchmarkOpenLarge opens a database of some hundred pages and reads one
+// package, as a scan of a small project does.
+func BenchmarkOpenLarge(b *testing.B) {
+	dir := writeLargeDB(b)
+	for b.Loop() {
+		db, err := vulndb.Open(dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if got, err := db.Advisories("npm", "pkg-7"); err != nil || len(got) == 0 {
+			b.Fatal(got, err)
+		}
+		db.Close()
+	}
+}
+
 func BenchmarkLookup(b *testing.B) {
 	db := openTestDB(b, writeTestDB(b))
 	b.Run("hit", func(b *testing.B) {
@@ -32,6 +48,15 @@ func BenchmarkLookup(b *testing.B) {
 				b.Fatal(got, err)
 			}
 		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.RunParallel(func(p *testing.PB) {
+			for p.Next() {
+				if got, err := db.Advisories("npm", "lodash"); err != nil || len(got) != 3 {
+					b.Error(got, err)
+				}
+			}
+		})
 	})
 	b.Run("details", func(b *testing.B) {
 		for b.Loop() {
