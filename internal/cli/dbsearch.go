@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/package-url/packageurl-go"
 	"github.com/spf13/cobra"
@@ -150,10 +151,10 @@ func printFound(out io.Writer, list []found, all bool) error {
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		row := func(k string, v string) {
 			if v != "" {
-				fmt.Fprintf(w, "  %s\t%s\n", k, v)
+				fmt.Fprintf(w, "  %s\t%s\n", k, oneLine(v))
 			}
 		}
-		fmt.Fprintf(out, "%s  %s %s  %s\n", f.ID, f.Ecosystem, f.Package, f.Severity)
+		fmt.Fprintf(out, "%s  %s %s  %s\n", oneLine(f.ID), f.Ecosystem, oneLine(f.Package), f.Severity)
 		row("title", f.Title)
 		row("affected", strings.Join(f.Vulnerable, " || "))
 		row("patched", strings.Join(f.Patched, " || "))
@@ -246,11 +247,24 @@ func printChanges(out io.Writer, old, now gatehouse.Database, changes []vulndb.C
 		if len(c.What) > 0 {
 			text = strings.Join(c.What, "; ")
 		}
-		if _, err := fmt.Fprintf(out, "%s %s %s  %s  %s  %s\n", signs[c.Kind], c.Ecosystem, c.Package, c.ID, c.Severity, text); err != nil {
+		if _, err := fmt.Fprintf(out, "%s %s %s  %s  %s  %s\n", signs[c.Kind], c.Ecosystem, oneLine(c.Package), oneLine(c.ID), c.Severity, oneLine(text)); err != nil {
 			return err
 		}
 	}
 	_, err := fmt.Fprintf(out, "%d added, %d removed, %d changed\nfrom %s of %s\nto   %s of %s\n",
 		count[vulndb.ChangeAdded], count[vulndb.ChangeRemoved], count[vulndb.ChangeChanged], old.Digest, old.UpdatedAt, now.Digest, now.UpdatedAt)
 	return err
+}
+
+// oneLine replaces what a terminal would obey: others wrote the advisories.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r) || unicode.Is(unicode.Cf, r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
 }

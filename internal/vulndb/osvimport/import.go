@@ -19,6 +19,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
@@ -83,7 +84,8 @@ type Rejection struct {
 	Reason string
 }
 
-// String is one line.
+// String is one line. What was imported says the names, so characters that a
+// terminal would obey are replaced.
 func (r Rejection) String() string {
 	s := r.File
 	if r.Entry != "" {
@@ -92,7 +94,12 @@ func (r Rejection) String() string {
 	if r.Package != "" {
 		s += ": " + r.Package
 	}
-	return s + ": " + r.Reason
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, s+": "+r.Reason)
 }
 
 // maxRejections bounds the list of what was rejected.
