@@ -150,3 +150,27 @@ func at[T any](list []T, i int, missing T) T {
 	}
 	return missing
 }
+
+// OfPurl returns the scheme of a type of package URLs. One that is not known
+// has [Generic].
+func OfPurl(kind string) Scheme {
+	switch kind {
+	case "golang":
+		return Go
+	case "gem":
+		return Ruby
+	case "pypi":
+		return Python
+	case "hex":
+		return Hex
+	case "conda":
+		return Conda
+	case "deb":
+		return Debian
+	case "rpm":
+		return RPM
+	case "apk":
+		return APK
+	}
+	return Of(kind)
+}
