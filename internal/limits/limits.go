@@ -112,6 +112,14 @@ const (
 	// The published trivy-db unpacks to about 900 MiB (2026).
 	MaxDatabaseBytes = 4 << 30
 
+	// MaxFeedBytes is the largest list of exploited vulnerabilities that is
+	// read, unpacked. EPSS has 300,000 lines of 30 bytes (2026).
+	MaxFeedBytes = 256 << 20
+
+	// MaxDictionaryBytes bounds the memory of a decompressor of advisories: xz
+	// -9 needs 64 MiB, and zstd 8 MiB at its highest usual level.
+	MaxDictionaryBytes = 64 << 20
+
 	// MaxConfigBytes is the largest gatehouse.yaml or waiver file.
 	MaxConfigBytes = 4 << 20
 

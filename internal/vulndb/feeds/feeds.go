@@ -17,12 +17,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb/ratio"
 )
-
-// maxBytes bounds an unpacked list. EPSS has 300,000 lines of 30 bytes.
-const maxBytes = 256 << 20
 
 // Lists are the lists that were read. The zero value has none.
 type Lists struct {
@@ -69,8 +67,8 @@ func (l *Lists) Lookup(id string) (x vulndb.Extra) {
 	return x
 }
 
-// Kind returns the id of the list that a file holds, by its first bytes: "epss", "kev",
-// or empty if it is neither.
+// Kind returns the id of the list that a file holds, by its first bytes:
+// "epss", "kev", or empty if it is neither.
 func Kind(path string) string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -108,7 +106,7 @@ func open(f io.Reader) (*bufio.Reader, error) {
 		r = bufio.NewReaderSize(&ratio.Counter{R: z, Packed: packed}, 64<<10)
 	}
 	if bom, _ := r.Peek(3); string(bom) == "\xef\xbb\xbf" {
-		r.Discard(3)
+		_, _ = r.Discard(3) // they are buffered
 	}
 	return r, nil
 }
@@ -149,7 +147,7 @@ func (l *Lists) read(kind string, f io.Reader) (vulndb.Feed, error) {
 	if err != nil {
 		return feed, err
 	}
-	limited := &io.LimitedReader{R: r, N: maxBytes + 1}
+	limited := &io.LimitedReader{R: r, N: limits.MaxFeedBytes + 1}
 	if kind == vulndb.FeedKEV {
 		err = l.readKEV(limited, &feed)
 	} else {
@@ -157,7 +155,7 @@ func (l *Lists) read(kind string, f io.Reader) (vulndb.Feed, error) {
 	}
 	switch {
 	case limited.N <= 0:
-		return feed, fmt.Errorf("it has more than %d bytes", maxBytes)
+		return feed, fmt.Errorf("it has more than %d bytes", limits.MaxFeedBytes)
 	case err != nil:
 		return feed, err
 	case feed.Entries == 0:

@@ -176,10 +176,6 @@ func (r *reader) archive(name, real, other string) error {
 	return nil
 }
 
-// maxDictionary bounds the memory of a decompressor: xz -9 needs 64 MiB, and
-// zstd needs 8 MiB at its highest usual level.
-const maxDictionary = 64 << 20
-
 // compression is how the content of a file is compressed, by its first bytes.
 type compression struct {
 	magic string
@@ -188,9 +184,9 @@ type compression struct {
 
 var compressions = []compression{
 	{"\x1f\x8b", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
-	{"\xfd7zXZ\x00", func(r io.Reader) (io.Reader, error) { return xz.NewReader(r, maxDictionary) }},
+	{"\xfd7zXZ\x00", func(r io.Reader) (io.Reader, error) { return xz.NewReader(r, limits.MaxDictionaryBytes) }},
 	{"\x28\xb5\x2f\xfd", func(r io.Reader) (io.Reader, error) {
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxDictionary))
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(limits.MaxDictionaryBytes))
 		if err != nil {
 			return nil, err
 		}
