@@ -63,6 +63,7 @@ type DB struct {
 	wholeDigest bool
 	details     boltfile.Bucket
 	extra       boltfile.Bucket // zero if there is none
+	imports     boltfile.Bucket // zero if there is none
 	about       about
 	// buckets are those of each ecosystem, sorted by name.
 	buckets map[string][]sourceBucket
@@ -190,6 +191,9 @@ func (db *DB) readBuckets() error {
 		switch name {
 		case bucketExtra:
 			db.extra = b
+			return nil
+		case ImportsBucket:
+			db.imports = b
 			return nil
 		case bucketAbout:
 			return db.readAbout(b)

@@ -39,6 +39,9 @@ type Builder struct {
 	buckets    map[string]*vulndb.ManifestSource
 	names      *names // set by Finish
 
+	// imports are by their keys in the database.
+	imports map[string][]vulndb.Import
+
 	feeds  []vulndb.Feed
 	lookup func(id string) vulndb.Extra
 }
@@ -59,6 +62,8 @@ type advisoryKey struct {
 	bucket, pkg, id string
 	entry           int
 	span
+	ecosystem string
+	imports   []vulndb.Import
 }
 
 // span is a piece of the spill file; its zero value is none.
@@ -75,7 +80,7 @@ func New(dir string) (*Builder, error) {
 	}
 	return &Builder{
 		dir: dir, spill: f, w: bufio.NewWriterSize(f, 1<<20),
-		newest: map[[2]string]int{}, buckets: map[string]*vulndb.ManifestSource{},
+		newest: map[[2]string]int{}, buckets: map[string]*vulndb.ManifestSource{}, imports: map[string][]vulndb.Import{},
 	}, nil
 }
 
@@ -134,7 +139,9 @@ func (b *Builder) Join(feeds []vulndb.Feed, lookup func(id string) vulndb.Extra)
 // keeps it (the one whose own id it is, else that with the smallest own id),
 // and the others are stored under their own ids with the shared one as alias:
 // none hides another.
-func (e Entry) Advisory(ecosystem string, src Source, pkg string, a vulndb.Advisory) error {
+//
+// The imports are the parts of the package that have the problem; may be empty.
+func (e Entry) Advisory(ecosystem string, src Source, pkg string, a vulndb.Advisory, imports ...vulndb.Import) error {
 	if ecosystem == "" || src.Name == "" || pkg == "" || a.ID == "" {
 		return fmt.Errorf("add advisory %q of %q: ecosystem, source, package and id must not be empty", a.ID, pkg)
 	}
@@ -151,7 +158,7 @@ func (e Entry) Advisory(ecosystem string, src Source, pkg string, a vulndb.Advis
 			Ecosystem: ecosystem, Source: src.Source, License: src.License, Attribution: src.Attribution,
 		}
 	}
-	e.b.advisories = append(e.b.advisories, advisoryKey{bucket, vulndb.NormalizeName(ecosystem, pkg), a.ID, e.n, s})
+	e.b.advisories = append(e.b.advisories, advisoryKey{bucket, vulndb.NormalizeName(ecosystem, pkg), a.ID, e.n, s, ecosystem, imports})
 	return nil
 }
 

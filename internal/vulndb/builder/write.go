@@ -57,6 +57,9 @@ func (b *Builder) writeBuckets(w *boltfile.Writer) error {
 	}
 	buckets["data-source"], buckets["vulnerability"] = sources, details
 	buckets[vulndb.ExtraBucket], buckets[vulndb.AboutBucket] = extra, about
+	if buckets[vulndb.ImportsBucket], err = b.writeImports(w); err != nil {
+		return err
+	}
 	root := w.Bucket()
 	for _, name := range slices.Sorted(maps.Keys(buckets)) {
 		if err := root.PutBucket([]byte(name), buckets[name]); err != nil {
@@ -90,6 +93,10 @@ func (b *Builder) writePackages(w *boltfile.Writer, bucket *boltfile.BucketWrite
 			return err
 		}
 		b.buckets[k.bucket].Advisories++
+		if len(k.imports) > 0 {
+			key := vulndb.ImportsKey(k.ecosystem, k.pkg, k.id)
+			b.imports[key] = append(b.imports[key], k.imports...)
+		}
 	}
 	return bucket.PutBucket([]byte(advisories[len(advisories)-1].pkg), pkg)
 }
@@ -141,6 +148,20 @@ func (b *Builder) writeAbout(w *boltfile.Writer) (*boltfile.BucketWriter, error)
 	out := w.Bucket()
 	for i, key := range keys {
 		if err := out.Put([]byte(key), values[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (b *Builder) writeImports(w *boltfile.Writer) (*boltfile.BucketWriter, error) {
+	out := w.Bucket()
+	for _, key := range slices.Sorted(maps.Keys(b.imports)) {
+		value, err := json.Marshal(b.imports[key])
+		if err == nil {
+			err = out.Put([]byte(key), value)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -70,6 +70,7 @@ type advisory struct {
 	// fixed is the first good version of a package of an operating system.
 	fixed    string
 	severity gatehouse.Severity
+	imports  []vulndb.Import
 }
 
 // parsed is an entry, ready to be stored.
@@ -237,6 +238,7 @@ func (p *parsed) affected(a *osvAffected, parsers map[string]parser) {
 					have.vulnerable = append(have.vulnerable, c)
 				}
 			}
+			have.addImports(a.EcosystemSpecific)
 			return
 		}
 	}
@@ -244,7 +246,32 @@ func (p *parsed) affected(a *osvAffected, parsers map[string]parser) {
 	if versions.system {
 		adv.fixed, adv.severity = fixed, urgency(a.EcosystemSpecific)
 	}
+	if ecosystem == "go" {
+		adv.imports = goImports(a.EcosystemSpecific)
+	}
 	p.advisories = append(p.advisories, adv)
+}
+
+// goImports reads which parts of a module have the problem.
+func goImports(specific json.RawMessage) []vulndb.Import {
+	var s struct {
+		Imports []vulndb.Import `json:"imports"`
+	}
+	if len(specific) == 0 || json.Unmarshal(specific, &s) != nil {
+		return nil
+	}
+	return slices.DeleteFunc(s.Imports, func(i vulndb.Import) bool { return i.Path == "" })
+}
+
+// addImports adds those of another range of the same package. If either says
+// nothing, all of the package may have the problem.
+func (a *advisory) addImports(specific json.RawMessage) {
+	more := goImports(specific)
+	if len(a.imports) == 0 || len(more) == 0 {
+		a.imports = nil
+		return
+	}
+	a.imports = append(a.imports, more...)
 }
 
 // embeddedMaliciousCode is the CWE id that GitHub gives to malware; see

@@ -363,7 +363,7 @@ func (im *importer) entry(f file, p *parsed) error {
 			if vulndb.IsSystem(a.ecosystem) {
 				adv.Aliases, adv.Bulletins = nil, p.aliases
 			}
-			if err := e.Advisory(a.ecosystem, p.originFor(a.ecosystem, other), a.pkg, adv); err != nil {
+			if err := e.Advisory(a.ecosystem, p.originFor(a.ecosystem, other), a.pkg, adv, a.imports...); err != nil {
 				return err
 			}
 		}

@@ -183,3 +183,16 @@ func TestImportSystems(t *testing.T) {
 		t.Errorf("rejected: %v", res.Rejected)
 	}
 }
+
+func TestGoImports(t *testing.T) {
+	entry := osv("GO-2026-1", "Go", "example.com/x", `{"introduced":"0"},{"fixed":"1.2.3"}`, `"aliases":["CVE-2026-1"],`)
+	entry = strings.Replace(entry, `"ranges"`, `"ecosystem_specific":{"imports":[{"path":"example.com/x/y","goos":["linux"],"symbols":["F","T.M"]}]},"ranges"`, 1)
+	db, _ := importAll(t, map[string]string{"a.json": entry})
+	got, err := db.Imports("go", "example.com/x", "CVE-2026-1")
+	if err != nil || len(got) != 1 || got[0].Path != "example.com/x/y" || strings.Join(got[0].Symbols, " ") != "F T.M" || got[0].GOOS[0] != "linux" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err := db.Imports("go", "example.com/x", "CVE-2026-2"); err != nil || got != nil {
+		t.Errorf("got %+v, %v for what is not there", got, err)
+	}
+}
