@@ -25,8 +25,8 @@ var purlEcosystems = map[string]string{
 	"golang": "go", "pypi": "pip", "gem": "rubygems", "hex": "erlang", "githubactions": "github-actions", "github": "github-actions",
 }
 
-// advisoryID matches what is an id and no name of a package.
-var advisoryID = regexp.MustCompile(`(?i)^(CVE-\d{4}-\d+|GHSA(-[0-9a-z]{4}){3}|GO-\d{4}-\d+|PYSEC-\d{4}-\d+|RUSTSEC-\d{4}-\d+|MAL-\d{4}-\d+|NSWG-ECO-\d+|OSVDB-\d+|[A-Z]{2,10}-(\d{4}-)?\d[\d:.-]*|[A-Z]+-CVE-\d{4}-\d+|[A-Z]{2,4}SA-\d{4}:\d+)$`)
+// advisoryID matches what looks like an id and not like the name of a package.
+var advisoryID = regexp.MustCompile(`(?i)^[a-z]{2,10}(-[a-z]{2,10})?-([0-9]|([0-9a-z]{4}-){2}[0-9a-z]{4}$)`)
 
 func (a *app) dbSearchCommand() *cobra.Command {
 	var f dbFlags
@@ -115,7 +115,9 @@ func search(ctx context.Context, db *vulndb.DB, what string) ([]found, error) {
 		}
 		hits, err = db.FindPackage(ecosystem, name)
 	case advisoryID.MatchString(what):
-		hits, err = db.FindID(ctx, what)
+		if hits, err = db.FindID(ctx, what); err == nil && len(hits) == 0 {
+			hits, err = db.FindPackage("", what)
+		}
 	default:
 		if hits, err = db.FindPackage("", what); err == nil && len(hits) == 0 {
 			hits, err = db.FindID(ctx, what)
