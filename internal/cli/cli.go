@@ -86,7 +86,7 @@ Exit codes, the same in every output format:
   4  nothing to scan`,
 		Example: `  gatehouse check .                          judge the current directory
   gatehouse check . -o sarif=results.sarif   and write a report for code hosting
-  gatehouse db import --osv advisories/      build a vulnerability database
+  gatehouse db import advisories/            build a vulnerability database
   gatehouse init                             write a first configuration`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
