@@ -454,6 +454,39 @@ func TestRealData(t *testing.T) {
 			}
 		}
 	}
+	// Each id of each entry leads to each package that it is about.
+	lost := 0
+	r := &reader{emit: func(f file) error {
+		for _, p := range evaluate(f, now).entries {
+			for _, a := range p.advisories {
+				list, err := db.Advisories(a.ecosystem, a.pkg)
+				if err != nil {
+					return err
+				}
+				known := map[string]bool{}
+				for _, have := range list {
+					known[have.ID] = true
+					for _, id := range have.Aliases {
+						known[id] = true
+					}
+				}
+				for _, id := range p.names {
+					// Of a key that is a place in a database, the CVE id is the name.
+					if !known[id] {
+						lost++
+						t.Logf("%s: %s of %s is not known", f.name, id, a.pkg)
+					}
+				}
+			}
+		}
+		return nil
+	}}
+	if err := r.source(filepath.Join(data, "sca/advisories")); err != nil {
+		t.Fatal(err)
+	}
+	if lost > 0 {
+		t.Errorf("%d ids are lost", lost)
+	}
 	t.Logf("%d advisories, %d with a date of publication; %d withdrawn, %d rejected, %d duplicates", total, published, res.Withdrawn, res.RejectedCount, res.Duplicates)
 	if got, err := db.Advisories("go", "go.etcd.io/etcd"); err != nil || len(got) < 2 {
 		t.Errorf("an entry with several CVE ids: got %+v, %v", got, err)
