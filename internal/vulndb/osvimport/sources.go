@@ -170,8 +170,11 @@ func (r *reader) archive(name, real, other string) error {
 	} else {
 		err = r.tar(name, other, f)
 	}
-	if err != nil {
-		return fmt.Errorf("read the archive %q: %w", name, err)
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("read the archive %q: %w: it is cut short: fetch it again (the old database stays)", name, err)
+	case err != nil:
+		return fmt.Errorf("read the archive %q: %w (the old database stays)", name, err)
 	}
 	return nil
 }
