@@ -46,7 +46,9 @@ func (s *Set) Decide(ctx context.Context, in *Input, waivers []gatehouse.Waiver)
 // document.
 type job struct {
 	units []int
-	input func() (ast.Value, error)
+	// report is the input of a report rule; input that of document rules.
+	report *reportInput
+	input  func() (ast.Value, error)
 	// doc is what is judged; nil for a report.
 	doc *document
 }
@@ -140,19 +142,19 @@ func (j *job) fail(err error) []ruleResult {
 func (s *Set) jobs(in *Input) ([]job, error) {
 	var jobs []job
 	var forDocs []int
-	var value ast.Value
+	var report *reportInput
 	for i, u := range s.units {
 		if u.info.Input == InputDocuments {
 			forDocs = append(forDocs, i)
 			continue
 		}
-		if value == nil {
+		if report == nil {
 			var err error
-			if value, err = in.value(); err != nil {
+			if report, err = in.reportInput(); err != nil {
 				return nil, fmt.Errorf("encode the input of policies: %w", err)
 			}
 		}
-		jobs = append(jobs, job{units: []int{i}, input: func() (ast.Value, error) { return value, nil }})
+		jobs = append(jobs, job{units: []int{i}, report: report})
 	}
 	docs := in.report.Documents
 	if len(forDocs) == 0 || len(docs) == 0 {
@@ -207,14 +209,22 @@ func (s *Set) run(ctx context.Context, j *job, now *ast.Term) []ruleResult {
 	if ctx.Err() != nil {
 		return j.fail(fmt.Errorf("not evaluated: %w", context.Cause(ctx)))
 	}
+	if j.report != nil {
+		out, err := j.report.try(func(v ast.Value) []ruleResult { return s.runUnits(ctx, j, []ast.Value{v}) })
+		if err != nil {
+			return j.fail(fmt.Errorf("cannot read the input: %w", err))
+		}
+		return out
+	}
 	value, err := j.input()
 	if err != nil {
 		return j.fail(fmt.Errorf("cannot read the input: %w", err))
 	}
-	inputs := []ast.Value{value}
-	if j.doc != nil {
-		inputs = s.documentInputs(value, j.doc, now)
-	}
+	return s.runUnits(ctx, j, s.documentInputs(value, j.doc, now))
+}
+
+// runUnits evaluates the rules of a job over each input.
+func (s *Set) runUnits(ctx context.Context, j *job, inputs []ast.Value) []ruleResult {
 	var out []ruleResult
 	for _, input := range inputs {
 		exceptions := map[*rego.PreparedEvalQuery]exceptionResult{}

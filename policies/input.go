@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -35,6 +36,9 @@ type InputDocument struct {
 	Findings []InputFinding `json:"findings"`
 	// Components are the packages that the target uses.
 	Components []InputComponent `json:"components"`
+	// Licenses are what Components say about licences, each once: a rule that
+	// looks here first need not look at each component.
+	Licenses []InputLicenses `json:"licenses"`
 	// Coverage says what was looked at and what was not.
 	Coverage InputCoverage `json:"coverage"`
 	// Databases are the data that scanners matched against, sorted by name.
@@ -68,6 +72,16 @@ type InputComponent struct {
 	LicenseChoices [][]string `json:"license_choices"`
 	// LicensesReadable is true if each licence is an SPDX expression.
 	LicensesReadable bool `json:"licenses_readable"`
+}
+
+// InputLicenses are the licences that some components have in common.
+type InputLicenses struct {
+	// Choices are as license_choices of a component, and Readable as
+	// licenses_readable.
+	Choices  [][]string `json:"choices"`
+	Readable bool       `json:"readable"`
+	// Components counts those that have them.
+	Components int `json:"components"`
 }
 
 // InputCoverage is the ledger without its list of files.
@@ -111,9 +125,12 @@ type InputDatabase struct {
 
 // Input is a report made ready for policies.
 type Input struct {
-	// Document is what report policies see.
+	// Document is what report policies see, but for its components, which are
+	// made when a policy looks at them: there may be a hundred thousand.
 	Document InputDocument
 
+	// choices has the licences of each component, by index.
+	choices  []*InputLicenses
 	report   *gatehouse.Report
 	findings map[string]*gatehouse.Finding
 	gaps     map[string]*gatehouse.Gap
@@ -137,12 +154,11 @@ func NewInput(report *gatehouse.Report, now time.Time) (*Input, error) {
 		gaps:     make(map[string]*gatehouse.Gap, len(cov.Gaps)),
 		now:      now,
 		Document: InputDocument{
-			Version:    InputVersion,
-			Time:       now.Format(time.RFC3339),
-			Target:     report.Target,
-			Findings:   make([]InputFinding, 0, len(report.Findings)),
-			Components: make([]InputComponent, 0, len(report.Components)),
-			Databases:  []InputDatabase{},
+			Version:   InputVersion,
+			Time:      now.Format(time.RFC3339),
+			Target:    report.Target,
+			Findings:  make([]InputFinding, 0, len(report.Findings)),
+			Databases: []InputDatabase{},
 			Coverage: InputCoverage{
 				Complete: len(cov.Gaps) == 0,
 				Files:    countFiles(cov.Files),
@@ -164,14 +180,45 @@ func NewInput(report *gatehouse.Report, now time.Time) (*Input, error) {
 	for i := range cov.Gaps {
 		in.gaps[cov.Gaps[i].ID] = &cov.Gaps[i]
 	}
-	for _, c := range report.Components {
-		choices, readable := LicenseChoices(c.Licenses...)
-		doc.Components = append(doc.Components, InputComponent{Component: c, LicenseChoices: choices, LicensesReadable: readable})
-	}
+	in.choices, doc.Licenses = inputLicenses(report.Components)
 	for _, name := range sortedKeys(report.Databases) {
 		doc.Databases = append(doc.Databases, inputDatabase(name, report.Databases[name], now))
 	}
 	return in, nil
+}
+
+// inputLicenses reads each list of licences once.
+func inputLicenses(components []gatehouse.Component) (of []*InputLicenses, all []InputLicenses) {
+	known := map[string]*InputLicenses{}
+	of = make([]*InputLicenses, len(components))
+	var order []*InputLicenses
+	for i := range components {
+		key := strings.Join(components[i].Licenses, "\x00")
+		l := known[key]
+		if l == nil {
+			l = &InputLicenses{}
+			l.Choices, l.Readable = LicenseChoices(components[i].Licenses...)
+			known[key] = l
+			order = append(order, l)
+		}
+		l.Components++
+		of[i] = l
+	}
+	all = make([]InputLicenses, len(order))
+	for i, l := range order {
+		all[i] = *l
+	}
+	return of, all
+}
+
+// components are those of the report, with their licences.
+func (in *Input) components() []InputComponent {
+	out := make([]InputComponent, len(in.report.Components))
+	for i := range out {
+		l := in.choices[i]
+		out[i] = InputComponent{Component: in.report.Components[i], LicenseChoices: l.Choices, LicensesReadable: l.Readable}
+	}
+	return out
 }
 
 func inputFinding(f *gatehouse.Finding) InputFinding {
@@ -218,10 +265,11 @@ func countFiles(files []gatehouse.FileCoverage) InputFileCounts {
 func (in *Input) Time() time.Time { return in.now }
 
 // MarshalJSON gives what report policies see.
-func (in *Input) MarshalJSON() ([]byte, error) { return json.Marshal(&in.Document) }
-
-// value converts the document for OPA.
-func (in *Input) value() (ast.Value, error) { return toValue(&in.Document) }
+func (in *Input) MarshalJSON() ([]byte, error) {
+	doc := in.Document
+	doc.Components = in.components()
+	return json.Marshal(&doc)
+}
 
 // toValue converts v to the value that its JSON is.
 func toValue(v any) (ast.Value, error) {

@@ -124,7 +124,11 @@ unfound := [s |
 # suspects are the components that a rule can object to, so that the others
 # cost no more than a look.
 suspects := array.concat(
-	[c | some c in input.components; not c.licenses_readable],
+	[c |
+		some_unreadable
+		some c in input.components
+		not c.licenses_readable
+	],
 	[c |
 		count(denied_ids) > 0
 		some c in input.components
@@ -142,7 +146,20 @@ reported := {f.license.package.purl | some f in input.findings; f.kind == "licen
 # Many packages share few licences.
 denied_ids := {id | some id in all_ids; denied(id)}
 
-all_ids := {id | id := input.components[_].license_choices[_][_]} | {id | id := input.findings[_].license.choices[_][_]}
+all_ids := component_ids | {id | id := input.findings[_].license.choices[_][_]}
+
+# input.licenses has each licence of the components once: mostly that is all
+# there is to look at.
+component_ids := {id | id := input.licenses[_].choices[_][_]} if input.licenses
+
+component_ids := {id | id := input.components[_].license_choices[_][_]} if not input.licenses
+
+some_unreadable if {
+	some l in input.licenses
+	not l.readable
+}
+
+some_unreadable if not input.licenses
 
 # A licence with an exception is denied if the pattern names the exception, or
 # if the exception is not one that lifts denials.

@@ -105,3 +105,19 @@ test_deny_unlicensed_if_set if {
 	count(licenses.deny_unlicensed) == 1 with input as report([])
 		with data.gatehouse.settings.licenses as with_settings({"unlicensed": "deny"})
 }
+
+# The licences of all components are listed once, and then the components are
+# looked at only if one can be objected to.
+test_deny_listed if {
+	some r in licenses.deny with input as object.union(report([["AGPL-3.0-only"]]), {"licenses": [{"choices": [["AGPL-3.0-only"]], "readable": true}]})
+	r.licenses == ["AGPL-3.0-only"]
+}
+
+test_allow_listed if {
+	count(licenses.deny) == 0 with input as object.union(report([["MIT"]]), {"licenses": [{"choices": [["MIT"]], "readable": true}]})
+}
+
+test_warn_listed_unreadable if {
+	unreadable := object.union(component([["see LICENSE"]]), {"licenses_readable": false})
+	count(licenses.warn_unreadable) == 1 with input as {"findings": [], "components": [unreadable], "licenses": [{"choices": [["see LICENSE"]], "readable": false}]}
+}
