@@ -27,6 +27,7 @@ func (s *scan) report() *Report {
 		},
 		Stats: s.stats,
 	}
+	var components [][]Component // joined once: there may be many
 	take := func(k int, res result) {
 		for _, c := range res.Components {
 			if c.Unmatched != "" {
@@ -34,7 +35,7 @@ func (s *scan) report() *Report {
 			}
 		}
 		r.Findings = append(r.Findings, res.Findings...)
-		r.Components = append(r.Components, res.Components...)
+		components = append(components, res.Components)
 		r.Documents = append(r.Documents, res.Documents...)
 		r.Coverage.Gaps = append(r.Coverage.Gaps, res.Gaps...)
 	}
@@ -67,6 +68,9 @@ func (s *scan) report() *Report {
 		}
 	}
 	s.finishScanners(r)
+	if all := slices.Concat(components...); all != nil {
+		r.Components = all
+	}
 
 	slices.SortStableFunc(r.Findings, compareFindings)
 	slices.SortFunc(r.Components, compareComponents)
