@@ -94,7 +94,11 @@ func (m *matcher) covers(eco *inventory.Ecosystem) (bool, error) {
 
 // about returns what is known about a package.
 func (m *matcher) about(eco *inventory.Ecosystem, name string) (*packageAdvisories, error) {
-	v, _ := m.packages.LoadOrStore(eco.Database+"\x00"+name, &packageAdvisories{})
+	key := eco.Database + "\x00" + name
+	v, ok := m.packages.Load(key)
+	if !ok {
+		v, _ = m.packages.LoadOrStore(key, &packageAdvisories{})
+	}
 	p := v.(*packageAdvisories)
 	p.once.Do(func() {
 		defer crashed(&p.err)
