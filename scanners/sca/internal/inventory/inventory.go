@@ -50,26 +50,56 @@ type Package struct {
 	// Ranges are the requirements that this package has of those it needs, by
 	// their name, as written; nil if the file does not say.
 	Ranges map[string]string
+
+	purl string // see url
 }
 
-// merge takes from a second entry of the same package what this one lacks.
-func (p *Package) merge(o Package) {
-	p.Requirement = cmp.Or(p.Requirement, o.Requirement)
-	p.Workspace = cmp.Or(p.Workspace, o.Workspace)
-	p.Deprecated = cmp.Or(p.Deprecated, o.Deprecated)
-	p.Declared = cmp.Or(p.Declared, o.Declared)
-	p.Origin = cmp.Or(p.Origin, o.Origin)
-	p.InstallScript = p.InstallScript || o.InstallScript
-	p.Installed = p.Installed || o.Installed
-	if o.Scope == gatehouse.ScopeRuntime || p.Scope == "" {
-		p.Scope = o.Scope
+// merge takes from other entries of the same package what this one lacks.
+// Where they disagree, what makes more of the package counts: it is shipped if
+// one entry is.
+func (p *Package) merge(others []Package) {
+	if len(others) == 0 {
+		return
 	}
-	p.Hashes = slices.Concat(p.Hashes, o.Hashes)
-	slices.Sort(p.Hashes)
-	p.Hashes = slices.Compact(p.Hashes)
-	if len(p.Ranges) == 0 {
-		p.Ranges = o.Ranges
+	own := p.Ranges
+	hashes, needs := slices.Clone(p.Hashes), slices.Clone(p.DependsOn)
+	for i := range others {
+		o := &others[i]
+		p.Requirement = cmp.Or(p.Requirement, o.Requirement)
+		p.Workspace = cmp.Or(p.Workspace, o.Workspace)
+		p.Deprecated = cmp.Or(p.Deprecated, o.Deprecated)
+		p.Declared = cmp.Or(p.Declared, o.Declared)
+		p.Origin = cmp.Or(p.Origin, o.Origin)
+		p.Unmatched = cmp.Or(p.Unmatched, o.Unmatched)
+		p.InstallScript = p.InstallScript || o.InstallScript
+		p.Installed = p.Installed || o.Installed
+		p.Direct = p.Direct || o.Direct
+		p.Dev = p.Dev && o.Dev
+		p.Scope = wider(p.Scope, o.Scope)
+		if o.Line > 0 && (p.Line == 0 || o.Line < p.Line) {
+			p.Line, p.EndLine = o.Line, o.EndLine
+		}
+		if len(p.Licenses) == 0 {
+			p.Licenses = o.Licenses
+		}
+		hashes, needs = append(hashes, o.Hashes...), append(needs, o.DependsOn...)
+		if len(own) == 0 {
+			own = o.Ranges
+		}
 	}
+	p.Ranges = own
+	p.Hashes, p.DependsOn = hashes, needs
+}
+
+// sortUnique sorts a list, in place, if it is not sorted without repetition.
+func sortUnique(list []string) []string {
+	for i := 1; i < len(list); i++ {
+		if list[i-1] >= list[i] {
+			slices.Sort(list)
+			return slices.Compact(list)
+		}
+	}
+	return list
 }
 
 func (p *Package) key() string { return p.Eco.Purl + "\x00" + p.Name + "\x00" + p.Version }
@@ -90,57 +120,66 @@ func (inv *Inventory) add(p Package) {
 }
 
 func (inv *Inventory) gap(code gatehouse.GapCode, line int, entry, reason string) {
-	inv.Gaps = append(inv.Gaps, gatehouse.Gap{Code: code, Line: line, Entry: entry, Reason: reason})
+	inv.Gaps = append(inv.Gaps, gatehouse.Gap{Code: code, Line: line, Entry: strings.Clone(entry), Reason: reason})
 }
 
 // Normalise merges entries that are the same package at the same version, so
 // that a file has each once, and sorts.
 func (inv *Inventory) Normalise() {
-	order := func(a, b Package) int {
-		return cmp.Or(cmp.Compare(a.Eco.Purl, b.Eco.Purl), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version),
-			cmp.Compare(a.Line, b.Line), cmp.Compare(a.ID, b.ID))
+	all := inv.Packages
+	same := func(a, b *Package) int {
+		return cmp.Or(cmp.Compare(a.Eco.Purl, b.Eco.Purl), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
 	}
-	slices.SortStableFunc(inv.Packages, order)
-	first := map[string]int{}
+	// Packages are large: what is sorted are their places.
+	places := make([]int32, len(all))
+	for i := range places {
+		places[i] = int32(i)
+	}
+	slices.SortFunc(places, func(i, j int32) int {
+		a, b := &all[i], &all[j]
+		if d := same(a, b); d != 0 {
+			return d
+		}
+		if a.FirstParty != b.FirstParty {
+			if a.FirstParty {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.ID, b.ID), cmp.Compare(i, j))
+	})
 	alias := map[string]string{} // id of a merged entry to the id of the kept one
-	kept := inv.Packages[:0:0]
-	for _, p := range inv.Packages {
-		i, ok := first[p.key()]
-		if !ok || kept[i].FirstParty != p.FirstParty {
-			first[p.key()] = len(kept)
-			kept = append(kept, p)
-			continue
+	kept := make([]Package, 0, len(all))
+	var group []Package
+	for i := 0; i < len(places); {
+		k := all[places[i]]
+		group = group[:0]
+		for i++; i < len(places); i++ {
+			p := &all[places[i]]
+			if same(&k, p) != 0 || k.FirstParty != p.FirstParty {
+				break
+			}
+			if p.ID != k.ID {
+				alias[p.ID] = k.ID
+			}
+			group = append(group, *p)
 		}
-		k := &kept[i]
-		if p.ID != k.ID {
-			alias[p.ID] = k.ID
-		}
-		k.Direct = k.Direct || p.Direct
-		k.Dev = k.Dev && p.Dev
-		if p.Line > 0 && (k.Line == 0 || p.Line < k.Line) {
-			k.Line, k.EndLine = p.Line, p.EndLine
-		}
-		if len(k.Licenses) == 0 {
-			k.Licenses = p.Licenses
-		}
-		k.merge(p)
-		if k.Unmatched == "" {
-			k.Unmatched = p.Unmatched
-		}
-		k.DependsOn = append(slices.Clone(k.DependsOn), p.DependsOn...)
+		k.merge(group)
+		kept = append(kept, k)
 	}
 	for i := range kept {
-		deps := make([]string, 0, len(kept[i].DependsOn))
-		for _, d := range kept[i].DependsOn {
+		p := &kept[i]
+		deps := p.DependsOn[:0:0]
+		for _, d := range p.DependsOn {
 			if to, ok := alias[d]; ok {
 				d = to
 			}
-			if d != kept[i].ID {
+			if d != p.ID {
 				deps = append(deps, d)
 			}
 		}
-		slices.Sort(deps)
-		kept[i].DependsOn = slices.Compact(deps)
+		p.DependsOn = sortUnique(deps)
+		p.Hashes = sortUnique(p.Hashes)
 	}
 	inv.Packages = kept
 }
@@ -153,30 +192,49 @@ func (p *Package) Component(byID map[string]*Package) gatehouse.Component {
 		Location: gatehouse.Location{Line: p.Line, EndLine: p.EndLine},
 		Direct:   p.Direct,
 		Dev:      p.Dev,
-		Licenses: p.Licenses,
-		Scope:    p.Scope, Requirement: p.Requirement, Declared: p.Declared, Workspace: p.Workspace,
-		Hashes: p.Hashes, Origin: p.Origin, InstallScript: p.InstallScript, Deprecated: p.Deprecated, Installed: p.Installed,
+		Scope:    p.Scope, Requirement: strings.Clone(p.Requirement), Declared: p.Declared, Workspace: p.Workspace,
+		Hashes: p.Hashes, Origin: p.Origin, InstallScript: p.InstallScript, Deprecated: strings.Clone(p.Deprecated), Installed: p.Installed,
+	}
+	for _, l := range p.Licenses {
+		c.Licenses = append(c.Licenses, strings.Clone(l))
 	}
 	if c.Location.EndLine <= c.Location.Line {
 		c.Location.EndLine = 0
 	}
 	for _, id := range p.DependsOn {
 		if d := byID[id]; d != nil && !d.FirstParty {
-			c.DependsOn = append(c.DependsOn, d.Eco.PackageURL(d.Name, d.Version))
+			c.DependsOn = append(c.DependsOn, d.url())
 		}
 	}
-	slices.Sort(c.DependsOn)
-	c.DependsOn = slices.Compact(c.DependsOn)
+	c.DependsOn = sortUnique(c.DependsOn)
 	return c
+}
+
+// url is the package URL, made once.
+func (p *Package) url() string {
+	if p.purl == "" {
+		p.purl = p.Eco.PackageURL(p.Name, p.Version)
+	}
+	return p.purl
+}
+
+// within is s as a part of a text that is kept anyway, or a copy: what is
+// reported must not keep the text of the whole file in memory.
+func within(text, s string) string {
+	if i := strings.LastIndex(text, s); i >= 0 {
+		return text[i : i+len(s)]
+	}
+	return strings.Clone(s)
 }
 
 // Identity is the package as reports name it.
 func (p *Package) Identity() gatehouse.Package {
+	purl := p.url()
 	return gatehouse.Package{
-		Purl:      p.Eco.PackageURL(p.Name, p.Version),
+		Purl:      purl,
 		Ecosystem: p.Eco.Purl,
-		Name:      p.Name,
-		Version:   p.Version,
+		Name:      within(purl, p.Name),
+		Version:   within(purl, p.Version),
 	}
 }
 
