@@ -166,8 +166,8 @@ type golden struct {
 	}
 }
 
-// TestTrivyGoldens compares with what trivy finds in its own fixtures.
-func TestTrivyGoldens(t *testing.T) {
+// TestQualityTrivyGoldens compares with what trivy finds in its own fixtures.
+func TestQualityTrivyGoldens(t *testing.T) {
 	data := filepath.Join(qualityData(t), "sca", "trivy")
 	db := fixtureDB(t, filepath.Join(data, "fixtures", "db"))
 	files, _ := filepath.Glob(filepath.Join(data, "golden", "*.json.golden"))
@@ -207,8 +207,8 @@ func TestTrivyGoldens(t *testing.T) {
 				}
 			}
 			for k := range got {
-				if !want[k] {
-					t.Logf("more: %s", k)
+				if !want[k] && !slices.Contains(leftOut, strings.TrimSuffix(filepath.Base(file), ".json.golden")+": "+k) {
+					t.Errorf("more: %s", k)
 				}
 			}
 			for _, g := range report.Coverage.Gaps {
@@ -220,6 +220,13 @@ func TestTrivyGoldens(t *testing.T) {
 	if compared == 0 {
 		t.Fatal("no golden file was compared")
 	}
+}
+
+// leftOut are findings that trivy was told to leave out when it made the golden
+// file, by a flag or a VEX document: both are right.
+var leftOut = []string{
+	"gomod-skip: submod2/go.mod: GMS-2022-20 github.com/docker/distribution@v2.7.1+incompatible",
+	"gomod-vex: go.mod: CVE-2022-23628 github.com/open-policy-agent/opa@v0.35.0",
 }
 
 // archive calls f for each regular file of a .tar.xz archive.
@@ -279,7 +286,7 @@ func compareSets(t *testing.T, got, want map[string]bool) {
 	}
 }
 
-func TestNodeGoat(t *testing.T) {
+func TestQualityNodeGoat(t *testing.T) {
 	data := filepath.Join(qualityData(t), "sca")
 	db := &memoryDB{}
 	archive(t, filepath.Join(data, "advisories", "npm.tar.xz"), func(name string, b []byte) {
@@ -320,7 +327,7 @@ func TestNodeGoat(t *testing.T) {
 	}
 }
 
-func TestRailsGoat(t *testing.T) {
+func TestQualityRailsGoat(t *testing.T) {
 	data := filepath.Join(qualityData(t), "sca")
 	db := &memoryDB{}
 	archive(t, filepath.Join(data, "advisories", "rubysec.tar.xz"), func(name string, b []byte) {
