@@ -148,7 +148,7 @@ func TestContext(t *testing.T) {
 			[]string{"a d", "b ", "c dt"}},
 		{"poetry", map[string]string{
 			"pyproject.toml": "[tool.poetry.dependencies]\nA='1'\n[tool.poetry.group.dev.dependencies]\nc='1'\n",
-			"poetry.lock":    "[[package]]\nname='a'\nversion='1'\ngroups=['main']\n[[package]]\nname='b'\nversion='1'\ngroups=['main']\n[[package]]\nname='c'\nversion='1'\ngroups=['dev']\n"},
+			"poetry.lock":    "[[package]]\nname='a'\nversion='1'\ngroups=['main']\n[[package]]\nname='b'\nversion='1'\ngroups=['main']\n[[package]]\nname='c'\nversion='1'\ngroups=['dev']\n[metadata]\nlock-version='2.1'\n"},
 			[]string{"a d", "b ", "c dt"}},
 		{"composer", map[string]string{
 			"composer.json": `{"require":{"v/a":"1"},"require-dev":{"v/c":"1"}}`,

@@ -116,15 +116,15 @@ func npmAsks(f *Lockfile) asks {
 // tables, asks for. What is optional stands in "dependencies" as well when npm
 // writes it.
 func npmAsksIn(root node, yield func(ask)) {
-	optional := root.get("optionalDependencies")
-	meta := root.get("peerDependenciesMeta")
+	optional := root.get("optionalDependencies").table()
+	meta := root.get("peerDependenciesMeta").table()
 	for _, table := range npmTables {
 		for d := range root.get(table.name).children() {
 			scope := table.scope
 			switch {
-			case scope == gatehouse.ScopeRuntime && optional.exists() && optional.get(d.key()).exists():
+			case scope == gatehouse.ScopeRuntime && optional[d.key()].exists():
 				scope = gatehouse.ScopeOptional
-			case scope == gatehouse.ScopePeer && meta.get(d.key(), "optional").isTrue():
+			case scope == gatehouse.ScopePeer && meta[d.key()].get("optional").isTrue():
 				scope = gatehouse.ScopeOptional
 			}
 			if d.kind() == nodeString || d.kind() == nodePlain {

@@ -44,6 +44,7 @@ var (
 // be empty. See https://github.com/package-url/purl-spec, PURL-TYPES.
 func (e *Ecosystem) PackageURL(name, version string) string {
 	namespace, subpath := "", ""
+	var qualifiers packageurl.Qualifiers
 	switch e.Purl {
 	case "npm", "golang", "composer", "swift":
 		if e.Purl != "swift" {
@@ -60,6 +61,13 @@ func (e *Ecosystem) PackageURL(name, version string) string {
 		name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 	case "cocoapods":
 		name, subpath, _ = strings.Cut(name, "/")
+	default:
+		namespace, name, qualifiers = e.deliveryURL(name)
 	}
-	return packageurl.NewPackageURL(e.Purl, namespace, name, version, nil, subpath).ToString()
+	if subpath == "" && qualifiers == nil {
+		if plain, ok := e.plainURL(namespace, name, version); ok {
+			return plain
+		}
+	}
+	return packageurl.NewPackageURL(e.Purl, namespace, name, version, qualifiers, subpath).ToString()
 }

@@ -1,87 +1,297 @@
 package inventory
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
+	"strconv"
 	"strings"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
-// npmLock is what is needed of package-lock.json beyond what the parser gives.
+// npmEntry is a place in the tree of what npm installs, such as
+// "node_modules/a/node_modules/b"; see
+// https://docs.npmjs.com/cli/v11/configuring-npm/package-lock-json.
+type npmEntry struct {
+	node
+	at string
+	// index is that of its package in the inventory.
+	index int
+	// first is true for the project itself, its workspaces and links to them.
+	first bool
+}
+
 type npmLock struct {
-	LockfileVersion any
-	Dependencies    map[string]json.RawMessage
-	Packages        map[string]struct {
-		Name, Version, Resolved string
-		Link, Dev               bool
-	}
+	inv     Inventory
+	entries []npmEntry
+	places  map[string]int32 // to entries
+	origins npmOrigins
+	asked   asks
+	names   map[string]bool // that something at a place has
+	missing map[string]bool
+	buffer  []byte
 }
 
 func parseNpmLock(f *Lockfile) (Inventory, error) {
-	data := f.Data
-	if err := checkNesting(data); err != nil {
+	root, err := jsonTree(f.Data)
+	if err != nil {
 		return Inventory{}, err
 	}
-	var lock npmLock
-	if err := json.Unmarshal(data, &lock); err != nil {
-		return Inventory{}, jsonError(data, err)
-	}
+	version, packages, dependencies := root.get("lockfileVersion"), root.get("packages"), root.get("dependencies")
 	switch {
-	case lock.LockfileVersion == nil && lock.Dependencies == nil && lock.Packages == nil:
+	case !version.exists() && !packages.exists() && !dependencies.exists():
 		return Inventory{}, errors.New(`it has none of "lockfileVersion", "packages" and "dependencies", so it is no lockfile of npm`)
-	case lock.Packages == nil:
-		// npm before version 5 wrote no version, and "dependencies" is that of
-		// version 1; see https://docs.npmjs.com/cli/v11/configuring-npm/package-lock-json.
-		data = asVersion1(data, lock.LockfileVersion != nil)
+	case packages.exists() && !packages.isMap(), !packages.exists() && dependencies.exists() && !dependencies.isMap():
+		return Inventory{}, &gatehouse.Unscannable{Code: gatehouse.GapParse, Reason: `its list of packages is no table`}
 	}
-	if v, ok := lock.LockfileVersion.(float64); ok && v > 3 {
+	if v, err := strconv.ParseFloat(version.text(), 64); err == nil && v > 3 {
 		return Inventory{}, fmt.Errorf("version %v of the lockfile is not known; write it with an npm that uses version 3", v)
 	}
-	inv, err := readTrivy(NPM, newNpmParser(), data)
-	if err != nil {
-		return inv, err
-	}
-	have := map[string]bool{}
-	for i := range inv.Packages {
-		p := &inv.Packages[i]
-		have[p.Name+"@"+p.Version] = true
-		placeNpm(p, p.Version)
-	}
-	// The parser leaves out packages that are not below the root directory.
-	for at, p := range lock.Packages {
-		i := strings.LastIndex(at, "node_modules/")
-		if i < 0 || p.Link {
-			continue
+	l := npmLock{places: map[string]int32{}, names: map[string]bool{}, missing: map[string]bool{}, origins: npmOrigins{}, asked: npmAsks(f)}
+	l.inv.tellRepeated(root)
+	if packages.exists() {
+		count := packages.count()
+		l.entries, l.places, l.names = make([]npmEntry, 0, count), make(map[string]int32, count), make(map[string]bool, count)
+		for e := range packages.children() {
+			l.place(e.key(), e)
 		}
-		name := p.Name
-		if name == "" {
-			name = at[i+len("node_modules/"):]
-		}
-		if name != "" && !have[name+"@"+p.Version] {
-			have[name+"@"+p.Version] = true
-			extra := Package{Eco: NPM, Name: name, Version: p.Version, Dev: p.Dev}
-			placeNpm(&extra, p.Version)
-			inv.add(extra)
+	} else {
+		// npm before version 5 wrote no version, and this is that of version 1.
+		l.placeNested("", dependencies, 0)
+	}
+	l.inv.Packages = make([]Package, 0, len(l.entries))
+	for i := range l.entries {
+		l.add(&l.entries[i])
+	}
+	direct := map[int][]ask{}
+	for i := range l.entries {
+		if l.entries[i].index >= 0 {
+			l.connect(&l.entries[i], direct)
 		}
 	}
-	if lock.Packages == nil {
-		markDirect(&inv, f)
+	l.inv.tellMissing(l.missing)
+	if packages.exists() {
+		l.declare(direct)
+	} else {
+		l.declareByName()
 	}
-	return inv, nil
+	return l.inv, nil
 }
 
-// asVersion1 makes the lockfile say that it is of version 1, on the same lines.
-func asVersion1(data []byte, has bool) []byte {
-	if has {
-		return lockfileVersion.ReplaceAll(data, []byte(`"lockfileVersion": 1`))
+func (l *npmLock) place(at string, e node) {
+	l.places[at] = int32(len(l.entries))
+	if i := strings.LastIndex(at, "node_modules/"); i >= 0 {
+		l.names[at[i+len("node_modules/"):]] = true
 	}
-	i := bytes.IndexByte(data, '{')
-	return bytes.Join([][]byte{data[:i+1], []byte(`"lockfileVersion":1,`), data[i+1:]}, nil)
+	l.entries = append(l.entries, npmEntry{node: e, at: at, index: -1})
 }
 
-var lockfileVersion = regexp.MustCompile(`"lockfileVersion"\s*:\s*[0-9"]+`)
+// placeNested places the packages of version 1, which are below those that
+// need them.
+func (l *npmLock) placeNested(above string, dependencies node, depth int) {
+	if depth > limits.MaxNesting/2 {
+		return
+	}
+	if above != "" {
+		above += "/"
+	}
+	for e := range dependencies.children() {
+		at := above + "node_modules/" + e.key()
+		l.place(at, e)
+		l.placeNested(at, e.get("dependencies"), depth+1)
+	}
+}
+
+func (l *npmLock) add(e *npmEntry) {
+	if !e.isMap() {
+		l.inv.gap(gatehouse.GapParse, e.line(), e.at, "the entry is no table, so it is not known what is installed")
+		return
+	}
+	name := e.get("name").text()
+	i := strings.LastIndex(e.at, "node_modules/")
+	if name == "" && i >= 0 {
+		name = e.at[i+len("node_modules/"):]
+	}
+	p := Package{Eco: NPM, Name: name, Version: e.get("version").text(), Line: e.line(), EndLine: e.end()}
+	resolved := e.get("resolved").text()
+	switch {
+	case e.at == "" || i < 0:
+		e.first, p.FirstParty = true, true
+		if p.Name == "" {
+			p.Name = cmp.Or(path.Base(e.at), "the project itself")
+		}
+	case e.get("link").isTrue():
+		e.first, p.FirstParty = true, true
+	case p.Name == "":
+		l.inv.gap(gatehouse.GapUnresolved, e.line(), e.at, "a package has no name")
+		return
+	default:
+		p.Hashes = sriDigests(e.get("integrity").text())
+		p.Origin = l.origins.of(resolved, p.Name, len(p.Hashes) > 0)
+		version := p.Version
+		placeNpm(&p, version)
+		if p.Origin == nil && !plainVersion(version) {
+			p.Origin = placeOrigin(version, len(p.Hashes) > 0)
+		}
+		if p.Version == "" && !p.FirstParty {
+			l.inv.gap(gatehouse.GapUnresolved, p.Line, p.Name, fmt.Sprintf("%s has no version in the lockfile", p.Name))
+		}
+		p.Licenses = licenseTexts(e.get("license"))
+		p.InstallScript = e.get("hasInstallScript").isTrue()
+		p.Deprecated = deprecation(e.get("deprecated"))
+		p.Scope = npmScope(e.node)
+		p.Dev = p.Scope == gatehouse.ScopeDev
+	}
+	e.index = len(l.inv.Packages)
+	l.inv.add(p)
+}
+
+// npmScope reads the marks that npm sets. What is "devOptional" is there for
+// both, so that leaving out either does not remove it.
+func npmScope(e node) gatehouse.Scope {
+	switch {
+	case e.get("dev").isTrue():
+		return gatehouse.ScopeDev
+	case e.get("optional").isTrue(), e.get("devOptional").isTrue():
+		return gatehouse.ScopeOptional
+	case e.get("peer").isTrue():
+		return gatehouse.ScopePeer
+	}
+	return gatehouse.ScopeRuntime
+}
+
+// connect finds what an entry needs. What the project needs is direct.
+func (l *npmLock) connect(e *npmEntry, direct map[int][]ask) {
+	if e.first {
+		npmAsksIn(e.node, func(a ask) {
+			to := l.resolve(e.at, a.name)
+			if to == nil || to.index < 0 {
+				return
+			}
+			a.workspace = e.at
+			for _, m := range l.asked[a.name] {
+				if m.workspace == e.at {
+					m.scope = wider(m.scope, a.scope)
+					a = m
+					break
+				}
+			}
+			direct[to.index] = append(direct[to.index], a)
+		})
+		return
+	}
+	p := &l.inv.Packages[e.index]
+	var optional map[string]bool
+	for d := range e.get("optionalDependencies").children() {
+		if optional == nil {
+			optional = map[string]bool{}
+		}
+		optional[d.key()] = true
+	}
+	for _, key := range []string{"dependencies", "optionalDependencies", "peerDependencies", "requires"} {
+		for d := range e.get(key).children() {
+			if d.isMap() {
+				break // version 1 has packages here
+			}
+			name := d.key()
+			if to := l.resolve(e.at, name); to != nil && to.index >= 0 && !to.first {
+				q := &l.inv.Packages[to.index]
+				name = q.Name
+				p.DependsOn = append(p.DependsOn, q.ID)
+			}
+			if key == "dependencies" && !l.names[d.key()] && !optional[d.key()] && !e.get("bundleDependencies").exists() && !e.get("inBundle").isTrue() {
+				l.missing[d.key()] = true
+			}
+			if p.Ranges == nil {
+				p.Ranges = make(map[string]string, 4)
+			}
+			if p.Ranges[name] == "" {
+				p.Ranges[name] = d.text()
+			}
+		}
+	}
+}
+
+// resolve finds what a package at a place gets when it asks for a name, as
+// Node.js does: below itself, or else beside one of those that it is below.
+func (l *npmLock) resolve(from, name string) *npmEntry {
+	for range limits.MaxNesting {
+		key := append(l.buffer[:0], from...)
+		if from != "" {
+			key = append(key, '/')
+		}
+		key = append(append(key, "node_modules/"...), name...)
+		l.buffer = key
+		if i, ok := l.places[string(key)]; ok {
+			return &l.entries[i]
+		}
+		if from == "" {
+			return nil
+		}
+		if i := strings.LastIndex(from, "/node_modules/"); i >= 0 {
+			from = from[:i]
+		} else if i := strings.LastIndexByte(from, '/'); i >= 0 && !strings.HasPrefix(from, "node_modules/") {
+			from = from[:i]
+		} else {
+			from = ""
+		}
+	}
+	return nil
+}
+
+func (l *npmLock) declare(direct map[int][]ask) {
+	for i, all := range direct {
+		p := &l.inv.Packages[i]
+		p.Direct = true
+		p.declare(all)
+	}
+}
+
+// declareByName marks what the package.json files ask for. Version 1 says
+// nothing about it; a package that they ask for is at the top.
+func (l *npmLock) declareByName() {
+	for i := range l.entries {
+		e := &l.entries[i]
+		name, top := strings.CutPrefix(e.at, "node_modules/")
+		if all := l.asked[name]; top && e.index >= 0 && len(all) > 0 {
+			p := &l.inv.Packages[e.index]
+			p.Direct = true
+			p.declare(all)
+		}
+	}
+}
+
+// licenseTexts reads a licence that is a name, a list of which one may choose,
+// or a table with a type.
+func licenseTexts(n node) []string {
+	if n.isMap() {
+		n = n.get("type")
+	}
+	if texts := n.texts(); len(texts) > 0 {
+		return []string{strings.Join(texts, " OR ")}
+	}
+	return nil
+}
+
+// deprecation is what a publisher says against the use of a package.
+func deprecation(n node) string {
+	switch {
+	case n.isTrue():
+		return "deprecated"
+	case n.text() == "" || n.text() == "false":
+		return ""
+	}
+	return "deprecated: " + strings.Join(strings.Fields(n.text()), " ")
+}
+
+// plainVersion is true for a version, and false for a place.
+func plainVersion(s string) bool {
+	return s != "" && s[0] >= '0' && s[0] <= '9' && !strings.Contains(s, ":")
+}
 
 var tarball = regexp.MustCompile(`/-/[^/]*?-(\d+\.\d+\.\d+[^/]*)\.tgz(?:$|[?#])`)
 
@@ -136,43 +346,134 @@ type packageJSON struct {
 	PeerDependencies     map[string]any
 }
 
-// markDirect marks the packages that a package.json beside or below the lock
-// asks for.
-func markDirect(inv *Inventory, f *Lockfile) {
-	direct := map[string]bool{}
-	for _, data := range f.context("package.json") {
-		var m packageJSON
-		if json.Unmarshal(data, &m) != nil {
-			continue
-		}
-		for _, table := range []map[string]any{m.Dependencies, m.DevDependencies, m.OptionalDependencies, m.PeerDependencies} {
-			for name := range table {
-				direct[name] = true
-			}
-		}
+// parseBunLock reads bun.lock: JSON with comments, in which a package is a
+// list; see https://bun.com/docs/pm/lockfile.
+func parseBunLock(f *Lockfile) (Inventory, error) {
+	var inv Inventory
+	root, err := looseJSONTree(f.Data)
+	if err != nil {
+		return inv, err
 	}
-	for i := range inv.Packages {
-		if direct[inv.Packages[i].Name] {
-			inv.Packages[i].Direct = true
+	packages, workspaces := root.get("packages"), root.get("workspaces")
+	if !root.get("lockfileVersion").exists() {
+		return inv, errors.New(`it has no "lockfileVersion", so it is no lockfile of bun`)
+	}
+	if packages.exists() && !packages.isMap() || workspaces.exists() && !workspaces.isMap() {
+		return inv, &gatehouse.Unscannable{Code: gatehouse.GapParse, Reason: `"packages" or "workspaces" is no table`}
+	}
+	inv.tellRepeated(root)
+	b := bunLock{inv: &inv, places: map[string]int{}, origins: npmOrigins{}}
+	for e := range packages.children() {
+		b.add(e)
+	}
+	scopes := map[string]gatehouse.Scope{}
+	asked := npmAsks(f)
+	for w := range workspaces.children() {
+		npmAsksIn(w, func(a ask) {
+			i, ok := b.places[cmp.Or(w.get("name").text(), w.key())+"/"+a.name]
+			if !ok {
+				if i, ok = b.places[a.name]; !ok {
+					return
+				}
+			}
+			a.workspace = w.key()
+			for _, m := range asked[a.name] {
+				if m.workspace == a.workspace {
+					a = m
+					break
+				}
+			}
+			p := &inv.Packages[i]
+			p.Direct = true
+			p.declare([]ask{a})
+			scopes[p.ID] = wider(scopes[p.ID], a.scope)
+		})
+	}
+	for e := range packages.children() {
+		b.connect(e)
+	}
+	inv.spreadScopes(scopes)
+	return inv, nil
+}
+
+type bunLock struct {
+	inv     *Inventory
+	places  map[string]int // to packages
+	origins npmOrigins
+}
+
+// add reads ["name@version", registry, {…}, integrity]; what does not come from
+// a registry has no second part.
+func (b *bunLock) add(e node) {
+	parts := make([]node, 0, 4)
+	for c := range e.children() {
+		parts = append(parts, c)
+	}
+	if !e.isList() || len(parts) == 0 || parts[0].text() == "" {
+		b.inv.gap(gatehouse.GapParse, e.line(), e.key(), "the entry is no list that starts with name@version")
+		return
+	}
+	name, version := splitPattern(parts[0].text())
+	p := Package{Eco: NPM, Name: name, Version: version, Line: e.line()}
+	last := parts[len(parts)-1]
+	if len(parts) > 1 {
+		p.Hashes = sriDigests(last.text())
+	}
+	placeNpm(&p, version)
+	switch {
+	case plainVersion(version) && len(parts) > 1:
+		p.Origin = b.origins.registry(cmp.Or(strings.TrimSuffix(registryOf(parts[1].text(), name), "/"), "https://registry.npmjs.org"))
+	case version == "":
+		b.inv.gap(gatehouse.GapUnresolved, p.Line, name, fmt.Sprintf("%s has no version in the lockfile", name))
+	default:
+		p.Origin = placeOrigin(version, len(p.Hashes) > 0)
+	}
+	b.places[e.key()] = len(b.inv.Packages)
+	b.inv.add(p)
+}
+
+// registryOf is the registry of a URL that may be that of an archive.
+func registryOf(url, name string) string {
+	before, _, _ := strings.Cut(url, "/-/")
+	return strings.TrimSuffix(before, name)
+}
+
+// connect finds what a package needs: "a/b" is the b that a gets, if it is not
+// the one that all others get.
+func (b *bunLock) connect(e node) {
+	i, ok := b.places[e.key()]
+	if !ok {
+		return
+	}
+	p := &b.inv.Packages[i]
+	for part := range e.children() {
+		for _, table := range []string{"dependencies", "optionalDependencies", "peerDependencies"} {
+			for d := range part.get(table).children() {
+				name := d.key()
+				if j, ok := b.resolve(e.key(), name); ok {
+					name = b.inv.Packages[j].Name
+					p.DependsOn = append(p.DependsOn, b.inv.Packages[j].ID)
+				}
+				if p.Ranges == nil {
+					p.Ranges = map[string]string{}
+				}
+				p.Ranges[name] = d.text()
+			}
 		}
 	}
 }
 
-func parseBunLock(f *Lockfile) (Inventory, error) {
-	inv, err := readTrivy(NPM, newBunParser(), f.Data)
-	if err != nil {
-		return inv, err
-	}
-	for i := range inv.Packages {
-		p := &inv.Packages[i]
-		// The parser names a package by its place ("a/b" is b as a has it), and
-		// leaves the real name in the version if it differs.
-		if p.Version != "" {
-			if at := strings.IndexByte(p.Version[1:], '@') + 1; at > 0 && !strings.Contains(p.Version[:at], ":") {
-				p.Name, p.Version = p.Version[:at], p.Version[at+1:]
-			}
+func (b *bunLock) resolve(from, name string) (int, bool) {
+	for range limits.MaxNesting {
+		if j, ok := b.places[from+"/"+name]; ok {
+			return j, true
 		}
-		placeNpm(p, p.Version)
+		i := strings.LastIndexByte(from, '/')
+		if i < 0 {
+			break
+		}
+		from = from[:i]
 	}
-	return inv, inv.need(f.Data, `"lockfileVersion"`)
+	j, ok := b.places[name]
+	return j, ok
 }

@@ -29,129 +29,243 @@ func decodeYAML(data []byte, v any, skip func() bool) error {
 	}
 }
 
+// pnpmLock reads pnpm-lock.yaml.
 type pnpmLock struct {
-	LockfileVersion      any                     `yaml:"lockfileVersion"`
-	Importers            map[string]pnpmImporter `yaml:"importers"`
-	pnpmImporter         `yaml:",inline"`
-	Packages             map[string]pnpmPackage `yaml:"packages"`
-	Snapshots            map[string]pnpmPackage `yaml:"snapshots"`
-	PackageManager       any                    `yaml:"packageManagerDependencies"`
-	ConfigDependencies   any                    `yaml:"configDependencies"`
-	PackageManagerLegacy any                    `yaml:"packageManager"`
-}
-
-// pnpmImporter is a package of the workspace. A dependency is a version, or a
-// table with one.
-type pnpmImporter struct {
-	Dependencies         map[string]any `yaml:"dependencies"`
-	OptionalDependencies map[string]any `yaml:"optionalDependencies"`
-	DevDependencies      map[string]any `yaml:"devDependencies"`
-}
-
-type pnpmPackage struct {
-	Name                 string         `yaml:"name"`
-	Version              string         `yaml:"version"`
-	Dev                  bool           `yaml:"dev"`
-	Dependencies         map[string]any `yaml:"dependencies"`
-	OptionalDependencies map[string]any `yaml:"optionalDependencies"`
-	Resolution           struct {
-		Type, Repo, Tarball, Directory string
-	} `yaml:"resolution"`
-	ID string `yaml:"id"`
+	inv     Inventory
+	keys    pnpmKeys
+	root    node
+	index   map[yarnPattern]int // of a package by name and version
+	places  map[string]int      // of a package that is no release, by its key
+	missing map[string]bool
+	origins npmOrigins
+	asked   asks
+	scopes  map[string]gatehouse.Scope
+	// catalogs are read when the first one is asked for.
+	catalogs map[string]map[string]node
 }
 
 // parsePnpmLock reads pnpm-lock.yaml of all versions; see
 // https://github.com/pnpm/spec/tree/master/lockfile.
 func parsePnpmLock(f *Lockfile) (Inventory, error) {
-	var inv Inventory
-	var lock pnpmLock
 	// pnpm 11 writes a document about itself before that about the project.
-	environment := func() bool {
-		if lock.Packages == nil && lock.Snapshots == nil && len(lock.Importers) == 0 && (lock.PackageManager != nil || lock.ConfigDependencies != nil) {
-			lock = pnpmLock{}
-			return true
-		}
-		return false
+	root, err := yamlDocument(f.Data, func(n node) bool {
+		return n.get("packages").exists() || n.get("snapshots").exists() || n.get("importers").exists() ||
+			!n.get("packageManagerDependencies").exists() && !n.get("configDependencies").exists()
+	})
+	if err != nil {
+		return Inventory{}, err
 	}
-	if err := decodeYAML(f.Data, &lock, environment); err != nil {
-		return inv, err
-	}
-	text := strings.TrimSpace(fmt.Sprint(lock.LockfileVersion))
-	number, err := strconv.ParseFloat(text, 64)
+	version := root.get("lockfileVersion")
+	number, err := strconv.ParseFloat(version.text(), 64)
 	switch {
-	case lock.LockfileVersion == nil:
-		return inv, errors.New(`it has no "lockfileVersion", so it is no lockfile of pnpm`)
+	case !version.exists():
+		return Inventory{}, errors.New(`it has no "lockfileVersion", so it is no lockfile of pnpm`)
 	case err != nil || number < 5 || number >= 10:
-		return inv, fmt.Errorf("version %q of the lockfile is not known; write it with a pnpm that uses version 9", text)
+		return Inventory{}, fmt.Errorf("version %q of the lockfile is not known; write it with a pnpm that uses version 9", version.text())
 	}
-	lines := yamlKeyLines(string(f.Data), "packages")
-	keys := pnpmKeys{version: number}
-	needs := lock.Packages
+	l := pnpmLock{keys: pnpmKeys{version: number}, root: root, index: map[yarnPattern]int{}, places: map[string]int{}, missing: map[string]bool{}, origins: npmOrigins{}, asked: npmAsks(f), scopes: map[string]gatehouse.Scope{}}
+	l.inv.tellRepeated(root)
+	for _, table := range []string{"packages", "snapshots", "importers"} {
+		if n := root.get(table); n.exists() && !n.isMap() && n.text() != "" {
+			return l.inv, &gatehouse.Unscannable{Code: gatehouse.GapParse, Line: n.line(), Reason: fmt.Sprintf("%q is no table", table)}
+		}
+	}
+	packages, snapshots := root.get("packages"), root.get("snapshots")
+	if packages.count() == 0 {
+		packages = snapshots
+	}
+	count := packages.count()
+	l.inv.Packages, l.index = make([]Package, 0, count), make(map[yarnPattern]int, count)
+	for e := range packages.children() {
+		l.add(e)
+	}
+	needs := packages
 	if number >= 9 {
-		needs = lock.Snapshots
+		needs = snapshots
 	}
-	edges := map[string][]string{}
-	for key, p := range needs {
-		for _, table := range []map[string]any{p.Dependencies, p.OptionalDependencies} {
-			for name, v := range table {
-				edges[keys.id(key)] = append(edges[keys.id(key)], keys.id(keys.join(name, fmt.Sprint(v))))
-			}
+	for e := range needs.children() {
+		l.connect(e)
+	}
+	l.inv.tellMissing(l.missing)
+	if number >= 9 && len(l.inv.Packages) > 0 && !snapshots.exists() {
+		l.inv.gap(gatehouse.GapUnresolved, 0, "snapshots", "it has no \"snapshots\", which stand at its end; it is cut short, so make it anew")
+	}
+	direct := l.importer("", root)
+	for e := range root.get("importers").children() {
+		direct = l.importer(strings.TrimPrefix(e.key(), "."), e) || direct
+	}
+	if direct {
+		for i := range l.inv.Packages {
+			l.inv.Packages[i].Scope = ""
+		}
+		l.inv.spreadScopes(l.scopes)
+		for i := range l.inv.Packages {
+			p := &l.inv.Packages[i]
+			p.Dev = p.Scope == "" || !shippedScope(p.Scope)
 		}
 	}
-	direct := map[string]bool{}
-	var shipped []string
-	lock.Importers = withRoot(lock)
-	for _, importer := range lock.Importers {
-		for i, table := range []map[string]any{importer.Dependencies, importer.OptionalDependencies, importer.DevDependencies} {
-			for name, v := range table {
-				if m, ok := v.(map[string]any); ok {
-					v = m["version"]
-				}
-				id := keys.id(keys.join(name, fmt.Sprint(v)))
-				direct[id] = true
-				if i < 2 {
-					shipped = append(shipped, id)
-				}
-			}
-		}
-	}
-	prod := reach(shipped, edges)
-	all := lock.Packages
-	if len(all) == 0 {
-		all = lock.Snapshots
-	}
-	seen := map[string]bool{}
-	for key, p := range all {
-		id := keys.id(key)
-		if seen[id] {
-			continue
-		}
-		seen[id] = true
-		name, version := keys.split(key)
-		entry := Package{ID: id, Eco: NPM, Name: cmp.Or(p.Name, name), Version: cmp.Or(p.Version, version), Line: lines[key],
-			Direct: direct[id], Dev: len(direct) > 0 && !prod[id] || len(direct) == 0 && p.Dev, DependsOn: edges[id]}
-		switch {
-		case p.Resolution.Type == "directory" || p.Resolution.Directory != "":
-			entry.FirstParty = true
-		case p.Resolution.Type == "git" || p.Resolution.Repo != "" || strings.Contains(version, "://") || strings.Contains(version, ":"):
-			if p.Version == "" {
-				placeNpm(&entry, version)
-				entry.Unmatched = cmp.Or(entry.Unmatched, "it is not installed from the npm registry")
-			}
-		}
-		inv.add(entry)
-	}
-	return inv, nil
+	l.override()
+	return l.inv, nil
 }
 
-// withRoot adds the dependencies at the top level, where older versions keep
-// those of a project that is no workspace.
-func withRoot(lock pnpmLock) map[string]pnpmImporter {
-	all := map[string]pnpmImporter{"": lock.pnpmImporter}
-	for k, v := range lock.Importers {
-		all[k] = v
+// add reads an entry of "packages". One package stands there once for each set
+// of its peers.
+func (l *pnpmLock) add(e node) {
+	name, version := l.keys.split(e.key())
+	if name == "" {
+		l.inv.gap(gatehouse.GapUnresolved, e.line(), e.key(), "a package has no name")
+		return
 	}
-	return all
+	place := yarnPattern{name, version}
+	if _, ok := l.index[place]; ok {
+		return
+	}
+	if !e.isMap() && e.text() != "" {
+		l.inv.gap(gatehouse.GapParse, e.line(), e.key(), "the entry is no table")
+	}
+	real := e.get("version").text()
+	p := Package{ID: l.keys.id(e.key()), Eco: NPM, Name: cmp.Or(e.get("name").text(), name), Version: cmp.Or(real, version), Line: e.line(),
+		InstallScript: e.get("requiresBuild").isTrue(), Deprecated: deprecation(e.get("deprecated"))}
+	r := e.get("resolution")
+	p.Hashes = sriDigests(r.get("integrity").text())
+	kind, repo, tarball, directory := r.get("type").text(), r.get("repo").text(), r.get("tarball").text(), r.get("directory").text()
+	switch {
+	case kind == "directory" || directory != "":
+		p.FirstParty = true
+	case kind == "git" || repo != "":
+		p.Origin = repository(strings.Clone(repo), strings.Clone(r.get("commit").text()))
+	case tarball != "":
+		p.Origin = l.origins.of(tarball, p.Name, len(p.Hashes) > 0)
+	case len(p.Hashes) > 0 && plainVersion(p.Version):
+		p.Origin = l.origins.registry("https://registry.npmjs.org")
+	}
+	if !p.FirstParty && real == "" && (p.Origin != nil && p.Origin.Kind == "git" || strings.Contains(version, ":")) {
+		placeNpm(&p, version)
+		p.Unmatched = cmp.Or(p.Unmatched, "it is not installed from the npm registry")
+		p.Origin = cmp.Or(p.Origin, placeOrigin(version, len(p.Hashes) > 0))
+	}
+	if p.Version == "" && !p.FirstParty {
+		l.inv.gap(gatehouse.GapUnresolved, p.Line, p.Name, fmt.Sprintf("%s has no version in the lockfile", p.Name))
+	}
+	// Before version 9 each entry says it.
+	switch {
+	case e.get("dev").isTrue():
+		p.Scope, p.Dev = gatehouse.ScopeDev, true
+	case e.get("optional").isTrue():
+		p.Scope = gatehouse.ScopeOptional
+	}
+	for d := range e.get("peerDependencies").children() {
+		if p.Ranges == nil {
+			p.Ranges = map[string]string{}
+		}
+		p.Ranges[d.key()] = d.text()
+	}
+	l.index[place] = len(l.inv.Packages)
+	if e.get("name").exists() {
+		l.places[e.key()] = len(l.inv.Packages)
+	}
+	l.inv.add(p)
+}
+
+func (l *pnpmLock) connect(e node) {
+	name, version := l.keys.split(e.key())
+	i, ok := l.index[yarnPattern{name, version}]
+	if !ok {
+		if name != "" {
+			l.inv.gap(gatehouse.GapUnresolved, e.line(), e.key(), fmt.Sprintf("%s is in \"snapshots\" and not in \"packages\", so it is not known whole", e.key()))
+		}
+		return
+	}
+	p := &l.inv.Packages[i]
+	for _, table := range []string{"dependencies", "optionalDependencies"} {
+		for d := range e.get(table).children() {
+			if j, ok := l.find(d.key(), d.text()); ok {
+				p.DependsOn = append(p.DependsOn, l.inv.Packages[j].ID)
+			} else if !linked(d.text()) {
+				l.missing[d.key()] = true
+			}
+		}
+	}
+}
+
+// importer reads what a package of the workspace asks for; false if it is
+// nothing. A dependency is a version, or a table with one.
+func (l *pnpmLock) importer(workspace string, e node) (any bool) {
+	specifiers := e.get("specifiers").table()
+	for _, table := range npmTables {
+		for d := range e.get(table.name).children() {
+			version, requirement := d.text(), specifiers[d.key()].text()
+			if d.isMap() {
+				version, requirement = d.get("version").text(), d.get("specifier").text()
+			}
+			if requirement == "" && version == "" {
+				continue
+			}
+			any = true
+			j, ok := l.find(d.key(), version)
+			if !ok {
+				if !linked(version) {
+					l.inv.gap(gatehouse.GapUnresolved, d.line(), d.key(), fmt.Sprintf("%s %s is asked for, and is not among the packages of the lockfile", d.key(), version))
+				}
+				continue
+			}
+			a := ask{name: d.key(), requirement: requirement, workspace: workspace}
+			for _, m := range l.asked[d.key()] {
+				if m.workspace == workspace {
+					a.at = m.at
+				}
+			}
+			if catalog, ok := strings.CutPrefix(requirement, "catalog:"); ok {
+				a.requirement = cmp.Or(l.catalog(cmp.Or(catalog, "default"))[d.key()].get("specifier").text(), requirement)
+			}
+			p := &l.inv.Packages[j]
+			p.Direct = true
+			p.declare([]ask{a})
+			p.Workspace = cmp.Or(p.Workspace, workspace)
+			l.scopes[p.ID] = wider(l.scopes[p.ID], table.scope)
+		}
+	}
+	return any
+}
+
+// catalog is a list of ranges that importers share.
+func (l *pnpmLock) catalog(name string) map[string]node {
+	if l.catalogs == nil {
+		l.catalogs = map[string]map[string]node{}
+		for c := range l.root.get("catalogs").children() {
+			l.catalogs[c.key()] = c.table()
+		}
+	}
+	return l.catalogs[name]
+}
+
+// find is the package that a dependency is resolved to. One that is no release
+// may be named by its whole key.
+func (l *pnpmLock) find(name, version string) (int, bool) {
+	i, ok := l.index[l.keys.ref(name, version)]
+	if !ok {
+		i, ok = l.places[strings.TrimPrefix(version, "@")]
+	}
+	return i, ok
+}
+
+// linked is true for what is a part of the project.
+func linked(version string) bool { return hasAnyPrefix(version, "link:", "file:", "workspace:") }
+
+// override notes what the project asks for in place of what its dependencies
+// ask for.
+func (l *pnpmLock) override() {
+	asked := map[string]string{}
+	for o := range l.root.get("overrides").children() {
+		if name, _ := splitPattern(o.key()); !strings.Contains(name, ">") {
+			asked[name] = o.text()
+		}
+	}
+	for i := range l.inv.Packages {
+		if p := &l.inv.Packages[i]; !p.Direct && len(asked) > 0 {
+			p.Requirement = cmp.Or(p.Requirement, asked[p.Name])
+		}
+	}
 }
 
 // pnpmKeys understands the keys of packages, such as "/@babel/core/7.1.0",
@@ -160,6 +274,12 @@ type pnpmKeys struct{ version float64 }
 
 // id is the key without registry and peers.
 func (k pnpmKeys) id(key string) string {
+	if i := strings.IndexByte(key, '('); k.version >= 9 {
+		if i > 0 {
+			key = key[:i]
+		}
+		return key
+	}
 	name, version := k.split(key)
 	return name + "@" + version
 }
@@ -195,21 +315,37 @@ func (k pnpmKeys) split(key string) (name, version string) {
 	return scope + name, version
 }
 
-// join makes the key of a dependency from its name and version. An alias or
-// another registry is written as a whole key instead of a version.
-func (k pnpmKeys) join(name, version string) string {
+// ref is the name and version of a dependency. An alias or another registry is
+// written as a whole key instead of a version.
+func (k pnpmKeys) ref(name, version string) yarnPattern {
+	key := version
 	switch {
 	case strings.HasPrefix(version, "/"):
-		return version
 	case k.version >= 9:
-		if n, v := splitPattern(version); v != "" && !strings.ContainsAny(n, ":(") {
-			return version
+		if n, v := splitPattern(version); v == "" || strings.ContainsAny(n, ":(") {
+			if i := strings.IndexByte(version, '('); i > 0 {
+				version = version[:i]
+			}
+			return yarnPattern{name, version}
 		}
-		return name + "@" + version
+	case hasAnyPrefix(version, "file:", "link:", "workspace:", "http:", "https:", "git"):
 	case k.version >= 6:
-		return "/" + name + "@" + version
+		if n, v := splitPattern(version); v != "" && !strings.ContainsAny(n, ":(") {
+			break
+		}
+		if i := strings.IndexByte(version, '('); i > 0 {
+			version = version[:i]
+		}
+		return yarnPattern{name, version}
+	default:
+		if strings.IndexByte(version, '/') >= 0 && !strings.Contains(version, "_") {
+			break // another registry, or an archive on a host
+		}
+		version, _, _ = strings.Cut(version, "_")
+		return yarnPattern{name, version}
 	}
-	return "/" + name + "/" + version
+	n, v := k.split(key)
+	return yarnPattern{n, v}
 }
 
 // yamlKeyLines gives the lines of the keys of a mapping at the top level, as

@@ -151,7 +151,9 @@ func commentStart(s string) int {
 // requirement is one requirement; name is empty if it is none.
 type requirement struct {
 	name, version, url string
-	local              bool
+	// spec is what is asked for, as written: ">=1,<2".
+	spec  string
+	local bool
 	// marked is true if it holds in some environments only.
 	marked bool
 }
@@ -171,6 +173,7 @@ func splitRequirement(s string) requirement {
 			r.url = strings.TrimSpace(at)
 			return r
 		}
+		r.spec = spec
 		for one := range strings.SplitSeq(spec, ",") {
 			if v := exactPin.FindStringSubmatch(strings.TrimSpace(one)); v != nil {
 				r.version = v[1]

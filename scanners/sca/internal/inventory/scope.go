@@ -25,13 +25,10 @@ func wider(a, b gatehouse.Scope) gatehouse.Scope {
 	return a
 }
 
-// shipped is false for what only those need who build, test or develop.
+// shippedScope is false for what only those need who test or develop. What is
+// needed to build makes what is shipped.
 func shippedScope(s gatehouse.Scope) bool {
-	switch s {
-	case gatehouse.ScopeDev, gatehouse.ScopeTest, gatehouse.ScopeBuild:
-		return false
-	}
-	return true
+	return s != gatehouse.ScopeDev && s != gatehouse.ScopeTest
 }
 
 // spreadScopes gives each package the widest of the scopes for which it is

@@ -3,6 +3,8 @@ package inventory
 import (
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -132,6 +134,19 @@ func (n node) get(keys ...string) node {
 	return n
 }
 
+// table gives the entries of a map by key, for maps that are asked for many
+// keys; the last one counts.
+func (n node) table() map[string]node {
+	if !n.isMap() {
+		return nil
+	}
+	found := map[string]node{}
+	for c := range n.children() {
+		found[c.key()] = c
+	}
+	return found
+}
+
 // texts are the scalars of a list, or the one that stands for a list.
 func (n node) texts() []string {
 	if n.kind() == nodeString || n.kind() == nodePlain {
@@ -194,6 +209,16 @@ func (t *tree) findRepeated() {
 			seen[t.nodes[c].key] = true
 		}
 	}
+}
+
+// tellMissing adds one gap for packages that others need and that the file
+// does not have: it was cut short, or merged by hand.
+func (inv *Inventory) tellMissing(names map[string]bool) {
+	if len(names) == 0 {
+		return
+	}
+	list := slices.Sorted(maps.Keys(names))
+	inv.gap(gatehouse.GapUnresolved, 0, "", fmt.Sprintf("it does not have %s, which packages in it need; it may be cut short or merged by hand, so make it anew", some(list)))
 }
 
 // tellRepeated adds a gap for each key that is there twice. Both entries of a
