@@ -146,6 +146,9 @@ func unique(seen map[string]int, id string) string {
 // in it and what is missing to the report.
 func (s *scan) fileCoverage(f *fileState, r *Report, take func(int, result)) FileCoverage {
 	fc := FileCoverage{Path: f.info.Path, Version: f.info.Version, Bytes: f.info.Bytes, SHA256: f.digest}
+	if f.info.Version == f.digest {
+		fc.SHA256 = ""
+	}
 	wanted := false
 	for k, sc := range s.scanners {
 		c := &r.Coverage.Scanners[k]

@@ -40,7 +40,8 @@ type FileCoverage struct {
 	// tree.
 	Version string `json:"version,omitempty"`
 	Bytes   int64  `json:"bytes"`
-	// SHA256 of the content in hex; empty if it was not read.
+	// SHA256 of the content in hex; empty if it was not read, or if it has a
+	// version, which is a hash of it.
 	SHA256 string `json:"sha256,omitempty"`
 	// Scanned names the scanners that looked at the file.
 	Scanned []string `json:"scanned,omitempty"`

@@ -316,6 +316,7 @@ func (s *scan) scanFile(ctx context.Context, f *fileState, buf []byte) []byte {
 	}
 	file, buf := s.read(f, buf)
 	f.digest = file.Digest
+	lent := file.open != nil && len(f.members) == 0
 	if f.readErr == nil {
 		for k, sc := range s.scanners {
 			if !f.wants[k].Scan || f.owner[k] != nil || f.results[k] != nil {
@@ -325,7 +326,7 @@ func (s *scan) scanFile(ctx context.Context, f *fileState, buf []byte) []byte {
 				return sc.ScanFile(ctx, file, p)
 			})
 			if f.results[k].abandoned {
-				buf = nil // the scanner may still be reading it
+				buf, lent = nil, false // the scanner may still be reading it
 			}
 		}
 	}
@@ -334,6 +335,9 @@ func (s *scan) scanFile(ctx context.Context, f *fileState, buf []byte) []byte {
 	}
 	if len(f.members) > 0 {
 		buf = nil
+	}
+	if lent {
+		_ = file.open.Close() // it was only read
 	}
 	if cap(buf) > bigBuffer {
 		s.keepBig(buf)
@@ -362,7 +366,10 @@ func (s *scan) read(f *fileState, buf []byte) (*File, []byte) {
 		}
 		return fail(GapUnreadable, errorReason(err))
 	}
-	defer h.Close()
+	v, inMemory := h.(VersionFile)
+	if !inMemory {
+		defer h.Close()
+	}
 	if f.info.Version != "" {
 		if info, err := h.Stat(); err == nil {
 			f.info.Bytes = info.Size()
@@ -377,9 +384,8 @@ func (s *scan) read(f *fileState, buf []byte) (*File, []byte) {
 		file.Digest = hex.EncodeToString(sum.Sum(nil))
 		return fail(GapTooLarge, fmt.Sprintf("%d bytes are more than the limit of %d; exclude the file, or raise limits.max_file_bytes", f.info.Bytes, s.opts.MaxFileBytes))
 	}
-	if v, ok := h.(VersionFile); ok {
-		sum := sha256.Sum256(v.Bytes())
-		file.Data, file.Digest = v.Bytes(), hex.EncodeToString(sum[:])
+	if inMemory {
+		file.open, file.Data, file.Digest = v, v.Bytes(), f.info.Version
 		file.Base, file.Same = v.Base(), v.Same()
 		return file, buf
 	}

@@ -80,13 +80,15 @@ type File struct {
 	// Data is the content. It must not be changed, and for a file that is not
 	// a member of a group it must not be kept after the call.
 	Data []byte
-	// Digest is the SHA-256 of Data, in hex.
+	// Digest is the SHA-256 of Data, in hex; of a [VersionFile] it is the version.
 	Digest string
 	// Base is another version of the same path, whose content has the stretches
 	// Same, in order of At and without overlaps; empty if none is known. What a
 	// scanner knows of Base may spare it work, but may not change the result.
 	Base string
 	Same []Stretch
+
+	open VersionFile // to be closed when Data is not needed any more; may be nil
 }
 
 // Group is a set of files that only make sense together, such as a Terraform

@@ -64,8 +64,9 @@ type Listing struct {
 	Gaps  []Gap
 }
 
-// VersionFile is a file of a [Lister] that is in memory. Its bytes must not be
-// changed.
+// VersionFile is a file of a [Lister] that is in memory. Its version is a hash of
+// the content and of nothing else, against which it was checked. The bytes must
+// not be changed, and not be read after Close.
 type VersionFile interface {
 	fs.File
 	Bytes() []byte

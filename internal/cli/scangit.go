@@ -75,7 +75,7 @@ func (a *app) scanGit(ctx context.Context, f *gitFlags, args []string) error {
 	}
 	// A history keeps more (deltas, an entry for each content) than a directory,
 	// so its garbage may not grow as much.
-	debug.SetGCPercent(80)
+	debug.SetGCPercent(50)
 	start := a.now()
 	report, err := a.scanHistory(ctx, cfg, f, path)
 	if err != nil {

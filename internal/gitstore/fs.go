@@ -49,7 +49,8 @@ func (f *historyFS) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	o, err := f.h.store.readVersion(id)
+	b := &blobFile{name: name, cache: f.h.store.cache}
+	b.cached, err = f.h.store.borrowDelta(id, TypeBlob, &b.delta)
 	if err != nil {
 		problems := History{store: f.h.store}
 		problems.problem("", "", err)
@@ -59,7 +60,8 @@ func (f *historyFS) Open(name string) (fs.File, error) {
 		}
 		return nil, &gatehouse.Unscannable{Code: code, Reason: problems.Problems[0].Reason}
 	}
-	return &blobFile{Reader: bytes.NewReader(o.data), name: name, object: o}, nil
+	b.Reset(b.data)
+	return b, nil
 }
 
 func (f *historyFS) ReadDir(name string) ([]fs.DirEntry, error) {
@@ -72,9 +74,11 @@ func (f *historyFS) ReadLink(name string) (string, error) {
 
 // blobFile is an open content. It is its own [fs.FileInfo].
 type blobFile struct {
-	*bytes.Reader
-	object
-	name string
+	bytes.Reader
+	delta
+	*cached
+	cache *cache
+	name  string
 }
 
 var _ gatehouse.VersionFile = (*blobFile)(nil)
@@ -90,7 +94,7 @@ func (b *blobFile) Base() string {
 func (b *blobFile) Bytes() []byte              { return b.data }
 func (b *blobFile) Same() []gatehouse.Stretch  { return b.same }
 func (b *blobFile) Stat() (fs.FileInfo, error) { return b, nil }
-func (b *blobFile) Close() error               { return nil }
+func (b *blobFile) Close() error               { b.cache.release(b.cached); return nil }
 func (b *blobFile) Name() string               { return b.name }
 func (b *blobFile) Size() int64                { return int64(len(b.data)) }
 func (b *blobFile) Mode() fs.FileMode          { return 0o644 }

@@ -95,15 +95,21 @@ func (p *pack) find(id *ID) (int, bool) {
 		lo = int(p.fanout[id[0]-1])
 	}
 	hi := int(p.fanout[id[0]])
+	key := binary.BigEndian.Uint64(id[:])
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
-		switch c := bytes.Compare(p.ids[20*mid:20*mid+20], id[:]); {
-		case c == 0:
-			return mid, true
-		case c < 0:
+		if binary.BigEndian.Uint64(p.ids[20*mid:]) < key {
 			lo = mid + 1
-		default:
+		} else {
 			hi = mid
+		}
+	}
+	for ; lo < p.count; lo++ {
+		switch c := bytes.Compare(p.ids[20*lo:20*lo+20], id[:]); {
+		case c == 0:
+			return lo, true
+		case c > 0:
+			return 0, false
 		}
 	}
 	return 0, false
@@ -133,9 +139,13 @@ func (p *pack) offset(n int) (int64, error) {
 	return int64(binary.BigEndian.Uint64(p.large[8*i:]) &^ (1 << 63)), nil
 }
 
-// blockBytes is how much of a packfile is read at a time: objects that are read
-// one after the other are near each other.
-const blockBytes = 64 << 10
+const (
+	// readBytes is how much of a packfile is read at least: few objects that are
+	// read one after the other are near each other.
+	readBytes = 4 << 10
+	// blockBytes is the most that is read at a time.
+	blockBytes = 64 << 10
+)
 
 // inflater is what reading needs; it is kept between objects.
 type inflater struct {
@@ -175,18 +185,14 @@ func (in *inflater) at(p *pack, offset int64, n int) ([]byte, error) {
 	if in.pack == p && in.start <= offset && offset < end && (offset+int64(n) <= end || end == p.size-20) {
 		return in.block[offset-in.start:], nil
 	}
-	start := offset
-	if in.pack == p && offset < in.start && in.start-offset < blockBytes {
-		start = max(0, offset+maxHeaderBytes-blockBytes/2) // it goes backwards
-	}
-	in.block = in.block[:min(blockBytes, p.size-20-start)]
-	k, err := p.file.ReadAt(in.block, start)
-	in.block, in.pack, in.start = in.block[:k], p, start
-	if err != nil && k < len(in.block) || int64(k) <= offset-start {
+	in.block = in.block[:min(int64(max(n, readBytes)), p.size-20-offset)]
+	k, _ := p.file.ReadAt(in.block, offset)
+	if k < len(in.block) || k == 0 {
 		in.pack = nil
 		return nil, errCorrupt
 	}
-	return in.block[offset-start:], nil
+	in.pack, in.start = p, offset
+	return in.block, nil
 }
 
 // open reads the header of the object at offset.

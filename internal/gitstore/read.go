@@ -18,49 +18,57 @@ import (
 // Read returns an object, checked against its id. The data must not be changed.
 // The error is an [*ObjectError]. It may be called concurrently.
 func (s *Store) Read(id ID) (Type, []byte, error) {
-	o, err := s.read(id, false)
+	o, err := s.read(id, nil)
 	if err != nil {
 		return 0, nil, &ObjectError{id, err}
 	}
+	s.cache.giveAway(o)
 	return o.kind, o.data, nil
-}
-
-// object is an object that was read.
-type object struct {
-	kind Type
-	data []byte
-	// base is the object that data is stored as changes of, and same says what
-	// the two have in common; zero and nil if that was not asked for, or base was
-	// not read and checked a short while ago.
-	base ID
-	same []gatehouse.Stretch
-}
-
-// readVersion reads a content that may be like others that are read before and
-// after it.
-func (s *Store) readVersion(id ID) (object, error) {
-	o, err := s.read(id, true)
-	if err == nil && o.kind != TypeBlob {
-		err = fmt.Errorf("is a %s, not a %s", o.kind, TypeBlob)
-	}
-	if err != nil {
-		return o, &ObjectError{id, err}
-	}
-	return o, nil
 }
 
 // readAs is Read for one type.
 func (s *Store) readAs(id ID, want Type) ([]byte, error) {
 	t, data, err := s.Read(id)
 	if err == nil && t != want {
-		err = &ObjectError{id, fmt.Errorf("is a %s, not a %s", t, want)}
+		err = wrongType(id, t, want)
 	}
 	return data, err
 }
 
-// read tries each copy of the object until one can be read. If it is a version
-// of others, it is kept for those that are stored as changes of it.
-func (s *Store) read(id ID, version bool) (o object, err error) {
+func wrongType(id ID, is, want Type) error {
+	return &ObjectError{id, fmt.Errorf("is a %s, not a %s", is, want)}
+}
+
+// borrow is readAs for data that is read for a while only: until what it returns
+// is released.
+func (s *Store) borrow(id ID, want Type) (*cached, error) {
+	return s.borrowDelta(id, want, nil)
+}
+
+// borrowDelta also says how the object is stored. It keeps it for those that are
+// stored as changes of it.
+func (s *Store) borrowDelta(id ID, want Type, d *delta) (*cached, error) {
+	o, err := s.read(id, d)
+	if err != nil {
+		return nil, &ObjectError{id, err}
+	}
+	if o.kind != want {
+		s.cache.release(o)
+		return nil, wrongType(id, o.kind, want)
+	}
+	return o, nil
+}
+
+// delta is how an object is stored: as changes of base, with which it has same in
+// common. Base is zero if it is not, or if base was not read and checked a short
+// while ago.
+type delta struct {
+	base ID
+	same []gatehouse.Stretch
+}
+
+// read tries each copy of the object until one can be read. D may be nil.
+func (s *Store) read(id ID, d *delta) (o *cached, err error) {
 	err = ErrMissing
 	for _, p := range s.packs {
 		n, ok := p.find(&id)
@@ -68,35 +76,32 @@ func (s *Store) read(id ID, version bool) (o object, err error) {
 			continue
 		}
 		var offset int64
-		var last lastLink
 		if offset, err = p.offset(n); err == nil {
-			o.kind, o.data, err = s.resolve(p, offset, 0, &last)
+			o, err = s.resolve(p, offset, 0, d)
 		}
-		if err == nil {
-			err = verify(id, o.kind, o.data)
+		if err != nil {
+			continue
 		}
-		if err == nil {
-			if version {
-				if o.base = s.cache.checked(last.base); !o.base.IsZero() {
-					o.same = last.same
-				}
-				s.cache.put(cacheKey{p, offset}, o.kind, o.data)
-				s.cache.check(cacheKey{p, offset}, id)
-			}
+		if err = verify(id, o.kind, o.data); err == nil {
+			s.cache.check(o, id)
 			return o, nil
 		}
+		s.cache.release(o)
 	}
-	lt, ldata, lerr := s.readLoose(id)
+	if d != nil {
+		*d = delta{}
+	}
+	kind, data, lerr := s.readLoose(id)
 	if lerr == nil {
-		lerr = verify(id, lt, ldata)
+		lerr = verify(id, kind, data)
 	}
 	if lerr == nil {
-		return object{kind: lt, data: ldata}, nil
+		return &cached{kind: kind, data: data, users: 1, out: true}, nil
 	}
 	if errors.Is(err, ErrMissing) {
 		err = lerr
 	}
-	return object{}, err
+	return nil, err
 }
 
 // link is one delta of a chain.
@@ -105,56 +110,50 @@ type link struct {
 	delta  []byte
 }
 
-// lastLink is the delta that gives the object itself.
-type lastLink struct {
-	base cacheKey
-	same []gatehouse.Stretch
-}
-
 // resolve reads the object at offset of a packfile. If it is a delta, it goes
-// down the chain to an object that is whole or known, and back up. Last may be
-// nil.
-func (s *Store) resolve(p *pack, offset int64, depth int, last *lastLink) (Type, []byte, error) {
+// down the chain to an object that is whole or known, and back up. With d, which
+// may be nil, it says how the object is stored, and keeps it.
+func (s *Store) resolve(p *pack, offset int64, depth int, d *delta) (*cached, error) {
 	in := inflaters.Get().(*inflater)
 	defer inflaters.Put(in)
 
 	var room [4]link
 	chain := room[:0]
-	var kind Type
-	var data []byte
+	var o *cached
 	work := int64(0)
 	for {
-		var known bool
-		if kind, data, known = s.cache.get(cacheKey{p, offset}); known {
+		if o = s.cache.get(cacheKey{p, offset}); o != nil {
 			break
 		}
 		h, err := in.open(p, offset)
 		if err != nil {
-			return 0, nil, err
+			return nil, err
 		}
 		if h.size > limits.MaxFileBytes {
-			return 0, nil, fmt.Errorf("%w: %d bytes are more than the limit of %d", ErrTooLarge, h.size, limits.MaxFileBytes)
+			return nil, fmt.Errorf("%w: %d bytes are more than the limit of %d", ErrTooLarge, h.size, limits.MaxFileBytes)
 		}
 		if work += h.size; work > limits.MaxDeltaWork {
-			return 0, nil, fmt.Errorf("%w: its chain of deltas needs more than %d bytes", ErrTooLarge, int64(limits.MaxDeltaWork))
+			return nil, fmt.Errorf("%w: its chain of deltas needs more than %d bytes", ErrTooLarge, int64(limits.MaxDeltaWork))
 		}
 		if h.kind != typeOfsDelta && h.kind != typeRefDelta {
-			if data, err = in.inflate(p, &h, nil); err != nil {
-				return 0, nil, err
+			data, err := in.inflate(p, &h, s.cache.room(h.size))
+			if err != nil {
+				return nil, err
 			}
-			kind = h.kind
-			if len(chain) > 0 {
-				s.cache.put(cacheKey{p, offset}, kind, data)
+			if len(chain) > 0 || d != nil {
+				o = s.cache.put(cacheKey{p, offset}, h.kind, data)
+			} else {
+				o = &cached{kind: h.kind, data: data, users: 1}
 			}
 			break
 		}
 		content, err := in.inflate(p, &h, in.delta(len(chain)))
 		if err != nil {
-			return 0, nil, err
+			return nil, err
 		}
 		in.keepDelta(len(chain), content)
 		if len(chain)+depth >= limits.MaxDeltaDepth {
-			return 0, nil, fmt.Errorf("%w: its chain of deltas has more than %d links", ErrTooLarge, limits.MaxDeltaDepth)
+			return nil, fmt.Errorf("%w: its chain of deltas has more than %d links", ErrTooLarge, limits.MaxDeltaDepth)
 		}
 		chain = append(chain, link{offset, content})
 		if h.kind == typeOfsDelta {
@@ -163,45 +162,56 @@ func (s *Store) resolve(p *pack, offset int64, depth int, last *lastLink) (Type,
 		}
 		if n, ok := p.find(&h.baseID); ok {
 			if offset, err = p.offset(n); err != nil {
-				return 0, nil, err
+				return nil, err
 			}
 			continue
 		}
 		// Only a pack that is not complete has its base elsewhere.
-		if kind, data, err = s.readElsewhere(p, h.baseID, depth+len(chain)); err != nil {
-			return 0, nil, fmt.Errorf("the base of its delta, %s, %w", h.baseID, err)
+		if o, err = s.readElsewhere(p, h.baseID, depth+len(chain)); err != nil {
+			return nil, fmt.Errorf("the base of its delta, %s, %w", h.baseID, err)
 		}
-		offset = 0 // of no object
 		break
 	}
 	for i := len(chain) - 1; i >= 0; i-- {
-		base, result, code, err := deltaSizes(chain[i].delta)
+		next, err := s.apply(o, cacheKey{p, chain[i].offset}, chain[i].delta, &work, d, i == 0)
+		s.cache.release(o)
 		if err != nil {
-			return 0, nil, err
+			return nil, err
 		}
-		if base != int64(len(data)) {
-			return 0, nil, errDelta
-		}
-		if result > limits.MaxFileBytes {
-			return 0, nil, fmt.Errorf("%w: %d bytes are more than the limit of %d", ErrTooLarge, result, limits.MaxFileBytes)
-		}
-		if work += result; work > limits.MaxDeltaWork {
-			return 0, nil, fmt.Errorf("%w: its chain of deltas needs more than %d bytes", ErrTooLarge, int64(limits.MaxDeltaWork))
-		}
-		if data, err = applyDelta(make([]byte, 0, result), data, code, result); err != nil {
-			return 0, nil, err
-		}
-		if i == 0 && last != nil {
-			last.base, last.same = cacheKey{p, offset}, copies(code)
-		}
-		s.cache.put(cacheKey{p, chain[i].offset}, kind, data)
-		offset = chain[i].offset
+		o = next
 	}
-	return kind, data, nil
+	return o, nil
+}
+
+// apply makes an object of another one and a delta.
+func (s *Store) apply(o *cached, k cacheKey, code []byte, work *int64, d *delta, last bool) (*cached, error) {
+	base, result, code, err := deltaSizes(code)
+	if err != nil {
+		return nil, err
+	}
+	if base != int64(len(o.data)) {
+		return nil, errDelta
+	}
+	if result > limits.MaxFileBytes {
+		return nil, fmt.Errorf("%w: %d bytes are more than the limit of %d", ErrTooLarge, result, limits.MaxFileBytes)
+	}
+	if *work += result; *work > limits.MaxDeltaWork {
+		return nil, fmt.Errorf("%w: its chain of deltas needs more than %d bytes", ErrTooLarge, int64(limits.MaxDeltaWork))
+	}
+	data, err := applyDelta(s.cache.room(result), o.data, code, result)
+	if err != nil {
+		return nil, err
+	}
+	if d != nil && last {
+		if d.base = s.cache.checked(o); !d.base.IsZero() {
+			d.same = copies(code)
+		}
+	}
+	return s.cache.put(k, o.kind, data), nil
 }
 
 // readElsewhere reads the base of a delta that is not in the same pack.
-func (s *Store) readElsewhere(not *pack, id ID, depth int) (Type, []byte, error) {
+func (s *Store) readElsewhere(not *pack, id ID, depth int) (*cached, error) {
 	for _, p := range s.packs {
 		if p == not {
 			continue
@@ -209,12 +219,16 @@ func (s *Store) readElsewhere(not *pack, id ID, depth int) (Type, []byte, error)
 		if n, ok := p.find(&id); ok {
 			offset, err := p.offset(n)
 			if err != nil {
-				return 0, nil, err
+				return nil, err
 			}
 			return s.resolve(p, offset, depth+1, nil)
 		}
 	}
-	return s.readLoose(id)
+	kind, data, err := s.readLoose(id)
+	if err != nil {
+		return nil, err
+	}
+	return &cached{kind: kind, data: data, users: 1, out: true}, nil
 }
 
 // readLoose reads an object that has a file of its own.

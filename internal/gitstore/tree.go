@@ -79,13 +79,15 @@ func (w *treeWalk) tree(id ID, depth int) {
 			Reason: fmt.Sprintf("directories nest deeper than %d; nothing below was looked at", limits.MaxDepth)})
 		return
 	}
-	data, err := w.h.store.readAs(id, TypeTree)
+	o, err := w.h.store.borrow(id, TypeTree)
 	if err != nil {
 		if !w.knowing {
 			w.h.problem("tree "+id.String(), cleanPath(w.path), err)
 		}
 		return
 	}
+	defer w.h.store.cache.release(o)
+	data := o.data
 	length := len(w.path)
 	for len(data) > 0 {
 		var e treeEntry

@@ -168,9 +168,10 @@ const (
 	MaxDeltaWork = 1 << 30
 
 	// DeltaCacheBytes bounds the objects that are kept because others are
-	// deltas of them. git has 96 MiB (core.deltaBaseCacheLimit); contents are
-	// read in the order of their paths, so less is enough.
-	DeltaCacheBytes = 32 << 20
+	// deltas of them; a quarter of it more may be free for the next ones. git
+	// has 96 MiB (core.deltaBaseCacheLimit); contents are read right after
+	// those that they are deltas of, so less is enough.
+	DeltaCacheBytes = 16 << 20
 
 	// TraceBytes bounds what the search for secrets keeps of versions of files,
 	// to search later versions faster: some thousand versions, of which only the

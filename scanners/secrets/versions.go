@@ -11,10 +11,9 @@ import (
 )
 
 // findIn is find. In a version of a file it looks only around what is not in the
-// version before, if that had nothing and nothing is found there; see
-// [match.Matcher.FindChanged]. Only the text of the file itself is treated so:
-// what is decoded from it depends on more than what is near a change, and is
-// looked at in full.
+// version before, and where that had secrets; see [match.Matcher.FindChanged].
+// Only the text of the file itself is treated so: what is decoded from it depends
+// on more than what is near a change, and is looked at in full.
 func (s *scanner) findIn(ctx context.Context, v *views.View, f *gatehouse.File) (matches []match.Match, all bool, err error) {
 	if f.Version == "" || !v.IsFile() || !sameBytes(v.Text, f.Data) {
 		return s.find(ctx, v)
@@ -22,26 +21,33 @@ func (s *scanner) findIn(ctx context.Context, v *views.View, f *gatehouse.File) 
 	var trace *match.Trace
 	if old := s.versions.get(fileVersion{f.Path, f.Base}); old != nil && f.Base != "" {
 		ok := false
+		var kept []match.Match
 		matches, all, err = s.accepted(v, func(wants func(int) bool, found func(match.Match) bool) (err error) {
-			trace, ok, err = s.matcher.FindChanged(ctx, v.Text, old, f.Same, wants, s.around, found)
+			trace, ok, err = s.matcher.FindChanged(ctx, v.Text, old, f.Same, wants, s.around, found,
+				func(m match.Match) { kept = append(kept, m) })
 			return err
 		})
 		if err != nil {
 			return nil, false, err
 		}
-		if ok && all && len(matches) == 0 {
-			s.versions.put(fileVersion{f.Path, f.Version}, trace)
-			return nil, true, nil
+		if matches = append(matches, kept...); ok && all && len(matches) < limits.MaxFindingsPerFile {
+			s.remember(f, trace, matches)
+			return matches, true, nil
 		}
 	}
 	matches, all, err = s.accepted(v, func(wants func(int) bool, found func(match.Match) bool) (err error) {
 		trace, err = s.matcher.FindTraced(ctx, v.Text, wants, found)
 		return err
 	})
-	if err == nil && all && len(matches) == 0 && trace.Useful() {
-		s.versions.put(fileVersion{f.Path, f.Version}, trace)
+	if err == nil && all && trace.Useful() {
+		s.remember(f, trace, matches)
 	}
 	return matches, all, err
+}
+
+func (s *scanner) remember(f *gatehouse.File, t *match.Trace, matches []match.Match) {
+	t.Keep(matches)
+	s.versions.put(fileVersion{f.Path, f.Version}, t)
 }
 
 func (s *scanner) around(text []byte, rule int, at match.Span) match.Span {
@@ -51,8 +57,8 @@ func (s *scanner) around(text []byte, rule int, at match.Span) match.Span {
 // fileVersion is one version of a file.
 type fileVersion struct{ path, version string }
 
-// versions keeps traces of texts that hold no secret. It forgets those that were
-// not used for longest; that costs time, and changes no result.
+// versions keeps traces. It forgets those that were not used for longest; that
+// costs time, and changes no result.
 type versions struct {
 	mu         sync.Mutex
 	young, old map[fileVersion]*match.Trace

@@ -1,11 +1,22 @@
 package factor
 
 import (
+	"math"
 	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
+
+// Bytes returns every byte that a match of expr can contain, in the syntax of
+// package regexp; all if expr is not valid.
+func Bytes(expr string) ByteSet {
+	re, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil {
+		return ByteSet{math.MaxUint64, math.MaxUint64, math.MaxUint64, math.MaxUint64}
+	}
+	return bytesOf(re)
+}
 
 // bytesOf returns every byte that a match of re can contain.
 func bytesOf(re *syntax.Regexp) ByteSet {
@@ -26,7 +37,10 @@ func bytesOf(re *syntax.Regexp) ByteSet {
 		for i := 0; i < len(re.Rune); i += 2 {
 			s.addRange(re.Rune[i], re.Rune[i+1])
 		}
-	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+	case syntax.OpAnyCharNotNL:
+		s.addRange(0, '\n'-1)
+		s.addRange('\n'+1, utf8.MaxRune)
+	case syntax.OpAnyChar:
 		s.addRange(0, utf8.MaxRune)
 	}
 	for _, sub := range re.Sub {

@@ -55,6 +55,7 @@ func New(rules []Rule) (*Matcher, error) {
 			return nil
 		})
 		rl.screen = sync.OnceValue(func() *screening { return screenOf(r.Expr.String()) })
+		rl.bytes = sync.OnceValue(func() factor.ByteSet { return factor.Bytes(r.Expr.String()) })
 		if f.Literals == nil {
 			m.whole = append(m.whole, i)
 		}

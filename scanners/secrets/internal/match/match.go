@@ -128,6 +128,8 @@ type rule struct {
 	ahead factor.Extent
 	// gated is set if a keyword must be seen besides the literals.
 	gated bool
+	// bytes are those that a match can have.
+	bytes func() factor.ByteSet
 	// screen says where the expression cannot match; made once the expression
 	// was run over screenAfter bytes, which spent counts.
 	screen func() *screening
@@ -275,6 +277,9 @@ func (s *scan) hit(ctx context.Context, u *use, at int) {
 		return
 	}
 	if u.keyword {
+		if w.closed && s.trace != nil {
+			s.trace.add(u, at) // one is enough
+		}
 		w.closed = false
 		return
 	}
@@ -296,7 +301,7 @@ func (s *scan) may(u *use, at int) bool {
 	switch {
 	case check == nil:
 		if s.trace != nil {
-			s.trace.add(u, at, 0)
+			s.trace.add(u, at)
 		}
 		return true
 	case s.trace == nil:
@@ -304,7 +309,7 @@ func (s *scan) may(u *use, at int) bool {
 	}
 	ok, n := check.Look(s.text[at:])
 	if s.trace.reach = max(s.trace.reach, n); ok {
-		s.trace.add(u, at, n)
+		s.trace.add(u, at)
 	}
 	return ok
 }
@@ -354,7 +359,7 @@ func (s *scan) wanted(rule int) bool {
 // finish runs what is still to be run of a rule.
 func (s *scan) finish(ctx context.Context, rule int) {
 	w := &s.windows[rule]
-	if w.off || w.closed && (s.trace == nil || w.whole) {
+	if w.off || w.closed {
 		return
 	}
 	if w.whole {
@@ -365,9 +370,6 @@ func (s *scan) finish(ctx context.Context, rule int) {
 	}
 	s.flush(ctx, rule)
 	s.runHeads(ctx, rule, len(s.text))
-	if w.closed {
-		return // the trace wants to know whether any is held
-	}
 	for _, m := range w.held {
 		s.report(m)
 	}
@@ -560,6 +562,9 @@ func (s *scan) report(m Match) {
 	if w := &s.windows[m.Rule]; w.closed {
 		w.held = append(w.held, m)
 		return
+	}
+	if s.trace != nil {
+		s.trace.all = append(s.trace.all, m)
 	}
 	if !s.found(m) {
 		s.stop = true

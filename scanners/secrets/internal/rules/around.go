@@ -11,9 +11,13 @@ import (
 const nearest = 200 + 1
 
 // Around widens a stretch of a text to all that [Rule.Refuses] looks at if a match
-// lies in it: the lines of the match up to maxLine, and nearest.
+// lies in it: the lines of the match up to maxLine, and nearest; around what may
+// be a test vector, as far as the others may be.
 func (r *Rule) Around(text []byte, s match.Span) match.Span {
 	most := max(nearest, r.around)
+	if r.Category == Generic && hasHexadecimal(text[s.Start:s.End]) {
+		most = max(most, vectorBytes)
+	}
 	lo, hi := max(0, s.Start-maxLine), min(len(text), s.End+maxLine)
 	start, end := lo, hi
 	if i := bytes.LastIndexByte(text[lo:s.Start], '\n'); i >= 0 {
@@ -24,3 +28,25 @@ func (r *Rule) Around(text []byte, s match.Span) match.Span {
 	}
 	return match.Span{Start: min(start, max(0, s.Start-most)), End: max(end, min(len(text), s.End+most))}
 }
+
+// hasHexadecimal reports whether there is a run of minVector hexadecimal digits.
+func hasHexadecimal(text []byte) bool {
+	for low := 0; low+minVector <= len(text); {
+		at := low + minVector - 1
+		for at >= low && isHexadecimal(text[at]) {
+			at--
+		}
+		if at < low {
+			return true
+		}
+		low = at + 1
+	}
+	return false
+}
+
+func isHexadecimal(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+}
+
+// minVector is the length of the shortest value that [hexadecimal] matches.
+const minVector = 24

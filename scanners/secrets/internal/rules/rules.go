@@ -103,9 +103,6 @@ type about struct {
 
 // prepare sets what is derived from the expression, when it is first needed.
 func (r *Rule) prepare() {
-	if r.Judged && r.Category == Generic {
-		r.around = max(r.around, vectorBytes)
-	}
 	expr, group := r.Expr, r.Group
 	r.about = sync.OnceValue(func() (a about) {
 		if expr == nil {
