@@ -4,8 +4,9 @@
 // (Glushkov's construction, "The abstract theory of automata", Russian
 // Mathematical Surveys 16(5), 1961, then the powerset construction) that
 // accepts a text as soon as the start of it might be matched. It errs on one
-// side only: assertions always hold, large counts are taken as unbounded, and
-// where the expression is too large the rest of it is taken as matched.
+// side only: assertions always hold, but for $ at the end; large counts are taken
+// as unbounded, and where the expression is too large the rest of it is taken as
+// matched.
 package follow
 
 import (
@@ -17,15 +18,45 @@ import (
 
 const (
 	// maxPositions is how many characters of the expression are looked at; the
-	// last bit stands for everything behind them.
-	maxPositions = 63
-	accepted     = uint64(1) << maxPositions
+	// last position stands for everything behind them.
+	maxPositions = 64*words - 1
+	words        = 4
 	// maxCount is the largest count that is spelt out.
 	maxCount = 24
 	// maxStates bounds the automaton; places beyond it are accepted. With
 	// about 20 columns it takes 40 KB at most.
 	maxStates = 1000
+	// maxLook is how many bytes are looked at; a text that is not refused by
+	// then may be matched. It bounds the work for each place.
+	maxLook = 256
 )
+
+// set is a set of positions.
+type set [words]uint64
+
+// accepted is the last position.
+var accepted = set{words - 1: 1 << 63}
+
+func (s *set) add(p int)     { s[p>>6] |= 1 << (p & 63) }
+func (s *set) accepts() bool { return s[words-1]>>63 != 0 }
+
+func (s *set) or(t *set) {
+	for i := range s {
+		s[i] |= t[i]
+	}
+}
+
+// each calls f for all positions but the last.
+func (s *set) each(f func(p int)) {
+	for i, w := range s {
+		if i == words-1 {
+			w &^= 1 << 63
+		}
+		for ; w != 0; w &= w - 1 {
+			f(i<<6 + bits.TrailingZeros64(w))
+		}
+	}
+}
 
 const (
 	dead   = 0
@@ -38,22 +69,19 @@ type Check struct {
 	columns int
 	next    []uint16
 	start   uint16
+	// ends are the states that accept if the text ends.
+	ends []bool
 }
 
 // New makes a check of what stands one after the other.
 func New(parts []*syntax.Regexp) *Check {
 	b := &builder{}
-	whole := b.concat(parts)
-	first := whole.first
+	whole := b.concat(parts, true)
 	if whole.nullable {
-		first |= accepted
+		whole.first.or(&accepted)
 	}
-	for rest := whole.last; rest != 0; rest &= rest - 1 {
-		if p := bits.TrailingZeros64(rest); p < maxPositions {
-			b.follow[p] |= accepted
-		}
-	}
-	return b.determinize(first)
+	whole.last.each(func(p int) { b.follow[p].or(&accepted) })
+	return b.determinize(whole.first)
 }
 
 // Trivial reports whether the check accepts every text.
@@ -65,13 +93,13 @@ func (c *Check) May(text []byte) bool {
 	if s == accept {
 		return true
 	}
-	for _, b := range text {
+	for _, b := range text[:min(len(text), maxLook)] {
 		s = c.next[int(s)*c.columns+int(c.class[b])]
 		if s <= accept {
 			return s == accept
 		}
 	}
-	return false
+	return len(text) > maxLook || c.ends[s]
 }
 
 // Look is May, and also returns how many bytes the answer depends on: more than
@@ -81,28 +109,32 @@ func (c *Check) Look(text []byte) (bool, int) {
 	if s <= accept {
 		return s == accept, 0
 	}
-	for i, b := range text {
+	for i, b := range text[:min(len(text), maxLook)] {
 		s = c.next[int(s)*c.columns+int(c.class[b])]
 		if s <= accept {
 			return s == accept, i + 1
 		}
 	}
-	return false, len(text) + 1
+	if len(text) > maxLook {
+		return true, maxLook + 1
+	}
+	return c.ends[s], len(text) + 1
 }
 
 // fragment is a part of the expression: the positions it may start and end
 // with, as bits.
 type fragment struct {
-	first, last uint64
+	first, last set
 	nullable    bool
 }
 
 type builder struct {
 	n      int
 	bytes  [maxPositions][4]uint64 // what stands at each position
-	follow [maxPositions]uint64
-	// wide positions stand for characters of more than one byte too.
-	wide uint64
+	follow [maxPositions]set
+	// wide positions stand for characters of more than one byte too, and ends
+	// for the end of the text.
+	wide, ends set
 }
 
 var empty = fragment{nullable: true}
@@ -119,15 +151,38 @@ func (b *builder) position(ranges []rune) fragment {
 			b.bytes[p][r>>6] |= 1 << (r & 63)
 		}
 		if ranges[i+1] >= utf8.RuneSelf {
-			b.wide |= 1 << p
+			b.wide.add(p)
 			b.bytes[p][2], b.bytes[p][3] = ^uint64(0), ^uint64(0)
 		}
 	}
-	return fragment{first: 1 << p, last: 1 << p}
+	var f fragment
+	f.first.add(p)
+	f.last.add(p)
+	return f
 }
 
-func (b *builder) build(re *syntax.Regexp) fragment {
+// end adds a position for $ behind which nothing more is looked at: the end of
+// the text, or a line feed.
+func (b *builder) end(ranges []rune) fragment {
+	p := b.n
+	f := b.position(ranges)
+	if p < maxPositions {
+		b.ends.add(p)
+	}
+	return f
+}
+
+// build adds a node; last is set if nothing stands behind it.
+func (b *builder) build(re *syntax.Regexp, last bool) fragment {
 	switch re.Op {
+	case syntax.OpEndText:
+		if last {
+			return b.end(nil)
+		}
+	case syntax.OpEndLine:
+		if last {
+			return b.end([]rune{'\n', '\n'})
+		}
 	case syntax.OpLiteral:
 		f := empty
 		for _, r := range re.Rune {
@@ -147,14 +202,16 @@ func (b *builder) build(re *syntax.Regexp) fragment {
 	case syntax.OpAnyCharNotNL:
 		return b.position([]rune{0, '\n' - 1, '\n' + 1, utf8.MaxRune})
 	case syntax.OpCapture:
-		return b.build(re.Sub[0])
+		return b.build(re.Sub[0], last)
 	case syntax.OpConcat:
-		return b.concat(re.Sub)
+		return b.concat(re.Sub, last)
 	case syntax.OpAlternate:
 		var f fragment
 		for _, sub := range re.Sub {
-			g := b.build(sub)
-			f = fragment{f.first | g.first, f.last | g.last, f.nullable || g.nullable}
+			g := b.build(sub, last)
+			f.first.or(&g.first)
+			f.last.or(&g.last)
+			f.nullable = f.nullable || g.nullable
 		}
 		return f
 	case syntax.OpStar:
@@ -175,24 +232,22 @@ func (b *builder) build(re *syntax.Regexp) fragment {
 	return fragment{first: accepted, last: accepted, nullable: true}
 }
 
-func (b *builder) concat(parts []*syntax.Regexp) fragment {
+func (b *builder) concat(parts []*syntax.Regexp, last bool) fragment {
 	f := empty
-	for _, p := range parts {
-		f = b.join(f, b.build(p))
+	for i, p := range parts {
+		f = b.join(f, b.build(p, last && i == len(parts)-1))
 	}
 	return f
 }
 
 func (b *builder) join(f, g fragment) fragment {
-	for rest := f.last &^ accepted; rest != 0; rest &= rest - 1 {
-		b.follow[bits.TrailingZeros64(rest)] |= g.first
-	}
+	f.last.each(func(p int) { b.follow[p].or(&g.first) })
 	out := fragment{first: f.first, last: g.last, nullable: f.nullable && g.nullable}
 	if f.nullable {
-		out.first |= g.first
+		out.first.or(&g.first)
 	}
 	if g.nullable {
-		out.last |= f.last
+		out.last.or(&f.last)
 	}
 	return out
 }
@@ -204,17 +259,20 @@ func (b *builder) repeat(sub *syntax.Regexp, least, most int) fragment {
 		if b.n == maxPositions {
 			break
 		}
-		f = b.join(f, b.build(sub))
+		f = b.join(f, b.build(sub, false))
 	}
 	switch {
+	case sub.Op == syntax.OpAnyChar && (most < 0 || most-spelt > maxCount):
+		// What comes behind anything may come much later.
+		return b.join(f, fragment{first: accepted, last: accepted})
 	case most < 0 || most-spelt > maxCount:
-		g := b.build(sub)
+		g := b.build(sub, false)
 		b.join(g, g)
 		g.nullable = true
 		f = b.join(f, g)
 	default:
 		for i := range most - spelt {
-			g := b.build(sub)
+			g := b.build(sub, false)
 			g.nullable = g.nullable || i >= least-spelt
 			f = b.join(f, g)
 		}
@@ -223,20 +281,20 @@ func (b *builder) repeat(sub *syntax.Regexp, least, most int) fragment {
 }
 
 // determinize makes one state of each set of positions that may come next.
-func (b *builder) determinize(first uint64) *Check {
+func (b *builder) determinize(first set) *Check {
 	c := &Check{}
 	// Bytes that stand at the same positions share a column.
-	var masks []uint64
-	column := map[uint64]uint8{}
+	var masks []set
+	column := map[set]uint8{}
 	for i := range 256 {
-		mask := uint64(0)
+		var mask set
 		for p := range b.n {
 			if b.bytes[p][i>>6]&(1<<(i&63)) != 0 {
-				mask |= 1 << p
+				mask.add(p)
 			}
 		}
 		if i >= utf8.RuneSelf {
-			mask |= accepted // told apart from ASCII: may continue a character
+			mask.or(&accepted) // told apart from ASCII: may continue a character
 		}
 		k, ok := column[mask]
 		if !ok {
@@ -248,34 +306,44 @@ func (b *builder) determinize(first uint64) *Check {
 	}
 	c.columns = len(masks)
 
-	number := map[uint64]uint16{0: dead}
-	sets := []uint64{0, accepted}
-	state := func(set uint64) uint16 {
-		if set&accepted != 0 {
+	number := map[set]uint16{{}: dead}
+	sets := []set{{}, accepted}
+	state := func(s *set) uint16 {
+		if s.accepts() {
 			return accept
 		}
-		n, ok := number[set]
+		n, ok := number[*s]
 		if !ok {
 			if len(sets) == maxStates {
 				return accept
 			}
 			n = uint16(len(sets))
-			number[set] = n
-			sets = append(sets, set)
+			number[*s] = n
+			sets = append(sets, *s)
 		}
 		return n
 	}
-	c.start = state(first)
+	c.start = state(&first)
 	for i := 0; i < len(sets); i++ {
-		for _, mask := range masks {
-			matched, next := sets[i]&mask&^accepted, uint64(0)
-			for rest := matched; rest != 0; rest &= rest - 1 {
-				next |= b.follow[bits.TrailingZeros64(rest)]
+		for k := range masks {
+			mask := &masks[k]
+			var matched, next set
+			for w := range matched {
+				matched[w] = sets[i][w] & mask[w]
 			}
-			if mask&accepted != 0 {
-				next |= matched & b.wide // more bytes of the character
+			matched.each(func(p int) { next.or(&b.follow[p]) })
+			if mask.accepts() {
+				for w := range next {
+					next[w] |= matched[w] & b.wide[w] // more bytes of the character
+				}
 			}
-			c.next = append(c.next, state(next))
+			c.next = append(c.next, state(&next))
+		}
+	}
+	c.ends = make([]bool, len(sets))
+	for i, s := range sets {
+		for w := range s {
+			c.ends[i] = c.ends[i] || s[w]&b.ends[w] != 0
 		}
 	}
 	return c
