@@ -20,7 +20,7 @@ import (
 
 // New analyses the rules.
 func New(rules []Rule) (*Matcher, error) {
-	m := &Matcher{rules: make([]rule, len(rules)), screenAfter: screenAfter}
+	m := &Matcher{rules: make([]rule, len(rules)), screenAfter: screenAfter, maxGiven: maxGiven}
 	m.states.New = func() any { return &states{windows: make([]window, len(rules))} }
 	var patterns []string
 	number := map[string]int{}
@@ -62,9 +62,13 @@ func New(rules []Rule) (*Matcher, error) {
 		if f.First {
 			rl.headed = lazy.Make(func() string { return `\A(?:` + f.Lead.Expr.String() + `)` })
 		}
+		probe, probed := f.Probe()
+		if probed {
+			m.probes = max(m.probes, probe.At+1)
+		}
 		for _, l := range f.Literals {
 			rl.longest = max(rl.longest, len(l))
-			u := use{rule: i, bytes: len(l)}
+			u := use{rule: i, bytes: len(l), probe: probe, probed: probed}
 			if f.CaseSensitive {
 				u.exact = l
 			}

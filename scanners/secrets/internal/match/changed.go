@@ -236,6 +236,7 @@ func (c *changed) scan(from, to int) bool {
 					c.s.trace.add(u, at)
 				}
 			case r.factor.Literals == nil || u.exact != "" && string(c.text[at-len(u.exact):at]) != u.exact:
+			case !u.passes(c.text, at):
 			default:
 				c.s.may(u, at) // enters it in the trace
 			}

@@ -10,3 +10,6 @@ func (m *Matcher) Work(text []byte) int {
 
 // ScreenAtOnce makes the screens of all rules when they are first used.
 func (m *Matcher) ScreenAtOnce() { m.screenAfter = 0 }
+
+// FewHeads runs expressions at one hit only, and then over the rest of the text.
+func (m *Matcher) FewHeads() { m.maxGiven = 0 }

@@ -12,7 +12,7 @@ func (s *scan) head(ctx context.Context, u *use, end int) {
 	start := end - u.bytes
 	// No later hit starts before this.
 	s.runHeads(ctx, u.rule, end-r.longest)
-	if start < w.from {
+	if start < w.from || w.over {
 		return
 	}
 	i := len(w.heads)
@@ -26,7 +26,7 @@ func (s *scan) head(ctx context.Context, u *use, end int) {
 func (s *scan) runHeads(ctx context.Context, rule, limit int) {
 	w, r := &s.windows[rule], &s.m.rules[rule]
 	n := 0
-	for n < len(w.heads) && w.heads[n] < limit && !s.stop && s.err == nil && ctx.Err() == nil {
+	for n < len(w.heads) && w.heads[n] < limit && !w.over && !s.stop && s.err == nil && ctx.Err() == nil {
 		start := w.heads[n]
 		n++
 		if start >= w.from {
@@ -50,10 +50,18 @@ func (s *scan) runHead(r *rule, w *window, rule, start int) {
 		s.err = err
 		return
 	}
+	if w.given > s.m.maxGiven*len(s.text) {
+		// All matches from here on start at this head or later.
+		w.over, w.rest = true, max(w.from, start-lead.Max-margin)
+		return
+	}
 	end, _ := reachAhead(s.text, min(start+r.longest, len(s.text)), 0, r.factor.Right)
 	end = min(end+margin, len(s.text))
 	loc := expr.FindSubmatchIndex(s.text[start:end])
 	s.work += end - start
+	if !r.factor.Right.Loose.Empty() {
+		w.given += end - start
+	}
 	if loc == nil {
 		return
 	}

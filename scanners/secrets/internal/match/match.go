@@ -29,6 +29,8 @@
 // optional start of up to n bytes, taken as short as possible, does not change
 // which hit that is, since from a start that reaches a later hit the earlier
 // one is reached with less; so it is cut off, and added to the match afterwards.
+// If hits near each other would have the same text read too often, the expression
+// runs over the rest of the text instead.
 //
 // A rule for which there is no factor runs over the whole text, or around the
 // places where its screen (package screen) lets a match end: such an end is a
@@ -65,6 +67,9 @@ const (
 	// literals of a rule before its expression runs; it bounds the copy in
 	// lower case.
 	maxPrecheck = 64 << 10
+	// maxGiven is how many times the length of the text may be given to an
+	// expression at hits whose matches have no bound.
+	maxGiven = 64
 	// screenAfter is how many bytes are given to an expression before a screen
 	// is made for it, which takes as long as some 100 KB.
 	screenAfter = 256 << 10
@@ -105,12 +110,15 @@ type Matcher struct {
 	// uses says what each pattern of the automaton is good for.
 	uses [][]use
 	all  []*use // the same, one after the other
+	// probes is how many bytes behind a hit the farthest probe is, with itself.
+	probes int
 	// whole are the rules that run over the whole text.
 	whole []int
 	// states are not in use.
 	states sync.Pool
-	// screenAfter is the constant, but in tests.
+	// These are the constants, but in tests.
 	screenAfter int64
+	maxGiven    int
 }
 
 // rule is a rule as it is searched.
@@ -154,6 +162,16 @@ type use struct {
 	keyword, letter bool
 	// number is the index in all uses.
 	number int32
+	// probe is a byte that must follow, in a text without the letters, if probed
+	// is set: it rules out most hits before anything else is looked at.
+	probe  factor.Probe
+	probed bool
+}
+
+// passes looks at one byte behind a hit at an offset.
+func (u *use) passes(text []byte, at int) bool {
+	at += u.probe.At
+	return !u.probed || at < len(text) && u.probe.Bytes.Has(text[at])
 }
 
 // letters fold to ASCII letters: U+017F to s, U+212A to k.
@@ -174,6 +192,9 @@ func (m *Matcher) find(ctx context.Context, text []byte, trace *Trace, wants fun
 		st.reset()
 		m.states.Put(st)
 	}()
+	if trace != nil {
+		trace.reach = m.probes
+	}
 	s := scan{m: m, text: text, trace: trace, wants: wants, found: found, states: st}
 	s.special = slices.ContainsFunc(letters, func(l string) bool { return bytes.Contains(text, []byte(l)) })
 	for _, i := range m.whole {
@@ -186,8 +207,11 @@ func (m *Matcher) find(ctx context.Context, text []byte, trace *Trace, wants fun
 		}
 		block := text[base:min(base+blockBytes, len(text))]
 		state = m.automaton.Scan(state, block, func(pattern, end int) {
-			for i := range m.uses[pattern] {
-				s.hit(ctx, &m.uses[pattern][i], base+end)
+			uses := m.uses[pattern]
+			for i := range uses {
+				if u := &uses[i]; s.special || u.passes(text, base+end) {
+					s.hit(ctx, u, base+end)
+				}
 			}
 		})
 	}
@@ -266,6 +290,11 @@ type window struct {
 	// last secret.
 	heads           []int
 	from, secretEnd int
+	// given counts the bytes given to the expression at heads. If they are too
+	// many, it runs over all of the text from rest on, and no more at heads.
+	given int
+	over  bool
+	rest  int
 	// held are matches of a rule whose gate is closed.
 	held []Match
 }
@@ -370,6 +399,9 @@ func (s *scan) finish(ctx context.Context, rule int) {
 	}
 	s.flush(ctx, rule)
 	s.runHeads(ctx, rule, len(s.text))
+	if w.over {
+		s.run(ctx, rule, w.rest, len(s.text))
+	}
 	for _, m := range w.held {
 		s.report(m)
 	}
@@ -505,7 +537,7 @@ func (s *scan) run(ctx context.Context, rule, lo, hi int) {
 		return
 	}
 	sc := s.m.screened(rule)
-	secretEnd := lo
+	secretEnd := max(lo, s.windows[rule].secretEnd)
 	for at := lo; at < hi && !s.stop && ctx.Err() == nil; {
 		if sc != nil {
 			s.work += hi - at

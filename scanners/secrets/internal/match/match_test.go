@@ -124,6 +124,7 @@ func between(rng *rand.Rand) string {
 func TestSameAsWholeText(t *testing.T) {
 	t.Run("as it is", func(t *testing.T) { sameAsWholeText(t, func(*match.Matcher) {}) })
 	t.Run("with all screens", func(t *testing.T) { sameAsWholeText(t, (*match.Matcher).ScreenAtOnce) })
+	t.Run("with few heads", func(t *testing.T) { sameAsWholeText(t, (*match.Matcher).FewHeads) })
 }
 
 func sameAsWholeText(t *testing.T, change func(*match.Matcher)) {
