@@ -242,12 +242,11 @@ func (s *scanner) accepted(v *views.View, search search) (matches []match.Match,
 		if s.rules[rule].Expr == nil || only == nil {
 			return s.rules[rule].Expr != nil
 		}
-		re, err := only.Compiled()
+		ok, err := only.MatchString(path)
 		if err != nil {
 			failed = err
-			return false
 		}
-		return re.MatchString(path)
+		return ok
 	}
 	all = true
 	err = search(wants, func(m match.Match) bool {
@@ -355,11 +354,9 @@ func (r *reporter) report(ctx context.Context, v *views.View, matches []settled)
 func (r *reporter) reportPath(f *gatehouse.File) error {
 	for _, i := range r.scanner.byPath {
 		rule := &r.scanner.rules[i]
-		expr, err := rule.Path.Compiled()
-		if err != nil {
+		if ok, err := rule.Path.MatchString(f.Path); err != nil {
 			return err
-		}
-		if !expr.MatchString(f.Path) {
+		} else if !ok {
 			continue
 		}
 		if allowed, err := rule.AllowsPath(f.Path); err != nil || allowed {

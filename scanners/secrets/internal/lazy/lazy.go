@@ -6,7 +6,11 @@ package lazy
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"sync"
+	"sync/atomic"
+
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/screen"
 )
 
 // Regexp is an expression, in the syntax of package regexp. It is safe for
@@ -16,7 +20,14 @@ type Regexp struct {
 	once sync.Once
 	re   *regexp.Regexp
 	err  error
+	// uses counts up to screenAfter; then there is a screen, unless it is nil.
+	uses     atomic.Int32
+	screened sync.Once
+	screen   *screen.Screen
 }
+
+// screenAfter is how many strings are looked at before a screen is made.
+const screenAfter = 32
 
 // New returns an expression that is not looked at yet.
 func New(text string) *Regexp { return &Regexp{text: func() string { return text }} }
@@ -42,4 +53,26 @@ func (e *Regexp) Compiled() (*regexp.Regexp, error) {
 		}
 	})
 	return e.re, e.err
+}
+
+// MatchString reports whether there is a match in a short string such as a path.
+// It is quick to tell that there is none.
+func (e *Regexp) MatchString(s string) (bool, error) {
+	re, err := e.Compiled()
+	if err != nil {
+		return false, err
+	}
+	if e.uses.Load() < screenAfter {
+		e.uses.Add(1)
+		return re.MatchString(s), nil
+	}
+	e.screened.Do(func() {
+		if tree, err := syntax.Parse(re.String(), syntax.Perl); err == nil {
+			e.screen = screen.New(tree)
+		}
+	})
+	if e.screen != nil && !e.screen.MayString(s) {
+		return false, nil
+	}
+	return re.MatchString(s), nil
 }

@@ -52,11 +52,16 @@ func New(re *syntax.Regexp) *Screen {
 }
 
 // May reports whether there may be a match in text.
-func (s *Screen) May(text []byte) bool {
+func (s *Screen) May(text []byte) bool { return may(s, text) }
+
+// MayString is May for a string.
+func (s *Screen) MayString(text string) bool { return may(s, text) }
+
+func may[T string | []byte](s *Screen, text T) bool {
 	at, next, accept := uint32(0), s.next, s.accept
 	class := &s.class
-	for _, b := range text {
-		if at = next[at+uint32(class[b])]; at >= accept {
+	for i := range len(text) {
+		if at = next[at+uint32(class[text[i]])]; at >= accept {
 			return true
 		}
 	}
