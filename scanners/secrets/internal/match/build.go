@@ -75,13 +75,8 @@ func New(rules []Rule) (*Matcher, error) {
 			add(strings.ToLower(l), u)
 			rl.gated = rl.gated || !containsKeyword(l, r.Keywords)
 		}
-		rl.ahead = f.Right
-		if f.Fold && f.Literals != nil {
-			rl.ahead.Fixed += utf8.UTFMax * rl.longest
-			for _, l := range letters {
-				add(l, use{rule: i, letter: true})
-			}
-		}
+		rl.back = f.Left
+		rl.back.Fixed += (utf8.UTFMax - 1) * rl.longest
 		rl.gated = len(r.Keywords) > 0 && (rl.gated || f.Literals == nil)
 		if rl.gated {
 			for _, k := range r.Keywords {

@@ -1,7 +1,6 @@
 package match
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"slices"
@@ -213,10 +212,8 @@ func (c *changed) carry(old *Trace, same []gatehouse.Stretch, from, to int) {
 
 // scan looks for hits that end in (from, to].
 func (c *changed) scan(from, to int) bool {
-	start, ok := max(0, from-c.longest), true
-	for _, l := range letters {
-		ok = ok && !bytes.Contains(c.text[start:to], []byte(l))
-	}
+	start := max(0, from-c.longest)
+	ok := !hasLetters(c.text[start:to])
 	var state automaton.State
 	c.m.automaton.Scan(state, c.text[start:to], func(pattern, end int) {
 		at := start + end
@@ -227,8 +224,6 @@ func (c *changed) scan(from, to int) bool {
 			u := &c.m.uses[pattern][i]
 			r := &c.m.rules[u.rule]
 			switch {
-			case u.letter:
-				ok = false
 			case u.keyword && r.factor.Literals == nil:
 				ok = false
 			case u.keyword:

@@ -37,10 +37,9 @@
 // hit too. A window that the screen rules out is not given to the expression.
 // Screens are made for the expressions that are given much text only.
 //
-// In a text with
-// one of the two letters that fold to an ASCII letter, a literal of a rule that
-// ignores case may be spelt with them; so each of these letters counts as a hit
-// of each such rule, from which the literal may still reach ahead.
+// In a text with one of the two letters that fold to an ASCII letter, a literal of
+// a rule that ignores case may be spelt with them. So the ASCII letters are put in
+// their place in what the automaton reads, and a literal takes more bytes.
 package match
 
 import (
@@ -132,8 +131,9 @@ type rule struct {
 	headed *lazy.Regexp
 	// longest is the length of the longest literal.
 	longest int
-	// ahead is how far a match reaches behind a hit in a text with letters.
-	ahead factor.Extent
+	// back is how far a match reaches before the end of a hit in a text with
+	// letters.
+	back factor.Extent
 	// gated is set if a keyword must be seen besides the literals.
 	gated bool
 	// bytes are those that a match can have.
@@ -157,9 +157,8 @@ type use struct {
 	exact string
 	// bytes is the length of the literal.
 	bytes int
-	// keyword is set if the pattern only opens the gate of the rule, letter if
-	// it is one of the two letters.
-	keyword, letter bool
+	// keyword is set if the pattern only opens the gate of the rule.
+	keyword bool
 	// number is the index in all uses.
 	number int32
 	// probe is a byte that must follow, in a text without the letters, if probed
@@ -173,9 +172,6 @@ func (u *use) passes(text []byte, at int) bool {
 	at += u.probe.At
 	return !u.probed || at < len(text) && u.probe.Bytes.Has(text[at])
 }
-
-// letters fold to ASCII letters: U+017F to s, U+212A to k.
-var letters = []string{"\u017f", "\u212a"}
 
 // Find calls found for each match in text for which wants is true of the rule.
 // The matches of one rule come in order; those of different rules do not. It
@@ -196,24 +192,17 @@ func (m *Matcher) find(ctx context.Context, text []byte, trace *Trace, wants fun
 		trace.reach = m.probes
 	}
 	s := scan{m: m, text: text, trace: trace, wants: wants, found: found, states: st}
-	s.special = slices.ContainsFunc(letters, func(l string) bool { return bytes.Contains(text, []byte(l)) })
+	s.special = hasLetters(text)
 	for _, i := range m.whole {
 		s.window(i)
 	}
-	var state automaton.State
-	for base := 0; base < len(text) && !s.stop; base += blockBytes {
-		if err := ctx.Err(); err != nil {
-			return s.work, err
-		}
-		block := text[base:min(base+blockBytes, len(text))]
-		state = m.automaton.Scan(state, block, func(pattern, end int) {
-			uses := m.uses[pattern]
-			for i := range uses {
-				if u := &uses[i]; s.special || u.passes(text, base+end) {
-					s.hit(ctx, u, base+end)
-				}
-			}
-		})
+	if s.special {
+		err = s.hitsOfPlain(ctx)
+	} else {
+		err = s.hits(ctx)
+	}
+	if err != nil {
+		return s.work, err
 	}
 	slices.Sort(st.touched)
 	for _, i := range st.touched {
@@ -242,6 +231,50 @@ type scan struct {
 	stop    bool
 	err     error
 	work    int
+}
+
+// hits looks for hits in a text without letters.
+func (s *scan) hits(ctx context.Context) error {
+	var state automaton.State
+	for base := 0; base < len(s.text) && !s.stop; base += blockBytes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		block := s.text[base:min(base+blockBytes, len(s.text))]
+		state = s.m.automaton.Scan(state, block, func(pattern, end int) {
+			uses := s.m.uses[pattern]
+			for i := range uses {
+				if u := &uses[i]; u.passes(s.text, base+end) {
+					s.hit(ctx, u, base+end)
+				}
+			}
+		})
+	}
+	return nil
+}
+
+// hitsOfPlain looks for hits in a text with letters.
+func (s *scan) hitsOfPlain(ctx context.Context) error {
+	var state automaton.State
+	var p plain
+	for base := 0; base < len(s.text) && !s.stop; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := p.fold(s.text[base:])
+		seen, longer := 0, 0
+		state = s.m.automaton.Scan(state, p.text, func(pattern, end int) {
+			for ; seen < len(p.at) && p.at[seen] < end; seen++ {
+				longer = p.longer[seen]
+			}
+			uses := s.m.uses[pattern]
+			for i := range uses {
+				s.hit(ctx, &uses[i], base+end+longer)
+			}
+		})
+		base += n
+	}
+	return nil
 }
 
 // states are those of all rules. Few rules have a hit in a text, so those that
@@ -323,9 +356,6 @@ func (s *scan) hit(ctx context.Context, u *use, at int) {
 
 // may reports whether what follows a hit may be the rest of a match.
 func (s *scan) may(u *use, at int) bool {
-	if u.letter {
-		return true
-	}
 	check := s.m.rules[u.rule].check()
 	switch {
 	case check == nil:
@@ -346,19 +376,17 @@ func (s *scan) may(u *use, at int) bool {
 // count is for a hit that may lie in a match.
 func (s *scan) count(ctx context.Context, u *use, at int) {
 	w, r := &s.windows[u.rule], &s.m.rules[u.rule]
-	f, ahead := &r.factor, r.factor.Right
+	back, ahead := r.factor.Left, r.factor.Right
 	switch {
-	case s.special && f.Fold:
-		ahead = r.ahead
-	case u.letter:
-		return
+	case s.special && r.factor.Fold:
+		back = r.back
 	case r.headed != nil:
 		s.head(ctx, u, at)
 		return
 	}
 	if !w.open || at > w.end+2*margin {
 		// The hit lies beyond the window: does it reach back to it?
-		start := reachBack(s.text, w.end, at, f.Left)
+		start := reachBack(s.text, w.end, at, back)
 		if w.open && start > w.end+2*margin {
 			s.flush(ctx, u.rule)
 		}

@@ -158,7 +158,7 @@ func sameAsWholeText(t *testing.T, change func(*match.Matcher)) {
 				b.WriteString(between(rng))
 			}
 			text := []byte(b.String())
-			if rng.IntN(8) == 0 { // special letters switch the windows off
+			if rng.IntN(4) == 0 { // the two letters
 				text = []byte(strings.NewReplacer("s", "\u017f", "K", "\u212a").Replace(b.String()))
 			}
 			total += compare(t, rs, m, text)
@@ -181,6 +181,37 @@ func sameAsWholeText(t *testing.T, change func(*match.Matcher)) {
 		if n == 0 {
 			t.Errorf("the samples of %s never matched", rs[i].Expr)
 		}
+	}
+}
+
+// TestLetters has long texts that are full of the two letters.
+func TestLetters(t *testing.T) {
+	_, rs := builtin(t)
+	rng := rand.New(rand.NewPCG(15, 16))
+	letters := strings.NewReplacer("s", "\u017f", "S", "\u017f", "k", "\u212a", "K", "\u212a")
+	total := 0
+	for i := 0; i < len(rs); i += 12 {
+		var b strings.Builder
+		for b.Len() < 70_000 { // more than is made plain at a time
+			b.WriteString(strings.Repeat("Ma\u017fs 5 \u212a, ", rng.IntN(400)))
+			s, err := sample.Match(rs[(i+rng.IntN(12))%len(rs)].Expr.String(), rng, 20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rng.IntN(2) == 0 {
+				s = letters.Replace(s)
+			}
+			b.WriteString(between(rng) + s + between(rng))
+		}
+		some := rs[i:min(i+12, len(rs))]
+		m, err := match.New(some)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += compare(t, some, m, []byte(b.String()))
+	}
+	if total == 0 {
+		t.Error("nothing matched")
 	}
 }
 
