@@ -170,3 +170,33 @@ func TestStarts(t *testing.T) {
 		t.Error("a missing group gave no error")
 	}
 }
+
+func TestProbe(t *testing.T) {
+	for _, tt := range []struct {
+		expr string
+		at   int
+		text string // that may stand there; empty if there is no probe
+	}{
+		{`ghp_[0-9]{4}-[0-9]{4}`, 4, "-"},
+		{`ghp_[0-9]{4,6}-[0-9]{4}`, 3, "0123456789"},
+		{`ghp_(?:[a-z]b|[a-z]xd)[0-9a-f]`, 1, "bx"},
+		{`ghp_[a-z]*-`, 0, ""},
+		{`ghp_.-`, 0, ""},
+		{`(?i)ghp_[a-z]{3}K`, 3, "Kk"},
+	} {
+		f, err := factor.Analyze(tt.expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, ok := f.Probe()
+		got := ""
+		for c := range 256 {
+			if p.Bytes.Has(byte(c)) {
+				got += string(rune(c))
+			}
+		}
+		if ok != (tt.text != "") || ok && (p.At != tt.at || got != tt.text) {
+			t.Errorf("%s: probe %q at %d, %t; want %q at %d", tt.expr, got, p.At, ok, tt.text, tt.at)
+		}
+	}
+}

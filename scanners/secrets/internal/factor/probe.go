@@ -1,6 +1,7 @@
 package factor
 
 import (
+	"math/bits"
 	"regexp/syntax"
 	"unicode/utf8"
 )
@@ -15,7 +16,7 @@ type Probe struct {
 
 const (
 	// maxProbed is how many bytes behind the literal are considered.
-	maxProbed = 64
+	maxProbed = 32
 	// useless is how often in ordinary text a set may have a byte to be of use.
 	useless = 0.85
 )
@@ -26,10 +27,14 @@ const (
 func (f *Factor) Probe() (Probe, bool) {
 	sets, _ := behind(&syntax.Regexp{Op: syntax.OpConcat, Sub: f.Rest})
 	best, least := Probe{}, useless
+	p := 0.0
 	for at, s := range sets {
+		if at == 0 || s != sets[at-1] {
+			p = s.frequency()
+		}
 		// Of two that are alike, the one further away has less to do with what
 		// the text is about at the literal.
-		if p := s.frequency(); p <= least {
+		if p <= least {
 			best, least = Probe{at, s}, p
 		}
 	}
@@ -108,26 +113,33 @@ func behind(re *syntax.Regexp) (sets []ByteSet, fixed bool) {
 
 // frequency estimates how often a byte of ordinary text is in the set.
 func (s *ByteSet) frequency() (p float64) {
-	for c := range 256 {
-		if !s.Has(byte(c)) {
-			continue
-		}
-		switch {
-		case 'a' <= c && c <= 'z':
-			p += 0.64 / 26
-		case 'A' <= c && c <= 'Z':
-			p += 0.06 / 26
-		case '0' <= c && c <= '9':
-			p += 0.05 / 10
-		case c == ' ':
-			p += 0.10
-		case c == '\n' || c == '\t':
-			p += 0.03
-		case ' ' < c && c < 0x7f:
-			p += 0.08 / 32
-		default:
-			p += 0.01 / 150
+	for i, w := range s {
+		for ; w != 0; w &= w - 1 {
+			p += frequencies[i<<6+bits.TrailingZeros64(w)]
 		}
 	}
 	return p
 }
+
+// frequencies are those of bytes in ordinary text, roughly.
+var frequencies = func() (t [256]float64) {
+	for c := range t {
+		switch {
+		case 'a' <= c && c <= 'z':
+			t[c] = 0.64 / 26
+		case 'A' <= c && c <= 'Z':
+			t[c] = 0.06 / 26
+		case '0' <= c && c <= '9':
+			t[c] = 0.05 / 10
+		case c == ' ':
+			t[c] = 0.10
+		case c == '\n' || c == '\t':
+			t[c] = 0.03
+		case ' ' < c && c < 0x7f:
+			t[c] = 0.08 / 32
+		default:
+			t[c] = 0.01 / 150
+		}
+	}
+	return t
+}()
