@@ -109,7 +109,7 @@ Exit codes, the same in every output format:
 		return fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())
 	})
 	root.AddCommand(a.checkCommand(), a.scanCommand(), a.policyCommand(), a.dbCommand(), a.waiverCommand(),
-		a.secretsCommand(), a.fixCommand(), a.initCommand(), a.doctorCommand(), a.schemaCommand(), a.versionCommand())
+		a.secretsCommand(), a.vexCommand(), a.fixCommand(), a.initCommand(), a.doctorCommand(), a.schemaCommand(), a.versionCommand())
 	root.SuggestionsMinimumDistance = 2
 	return root
 }
