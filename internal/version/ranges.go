@@ -181,7 +181,7 @@ func (s Scheme) clause(text, bare string) (clause, error) {
 		case "!":
 			operator = "!="
 		}
-		list, err := s.comparisons(operator, m[2], m[1] == "")
+		list, err := s.comparisons(operator, m[2])
 		if err != nil {
 			return nil, err
 		}
@@ -192,7 +192,7 @@ func (s Scheme) clause(text, bare string) (clause, error) {
 }
 
 // comparisons are what one operator with one version means.
-func (s Scheme) comparisons(operator, text string, bare bool) ([]comparison, error) {
+func (s Scheme) comparisons(operator, text string) ([]comparison, error) {
 	parts, wild := numbersOf(text)
 	few := s.partial && len(parts) > 0 && len(parts) < 3 && !strings.ContainsAny(text, "-+")
 	switch operator {

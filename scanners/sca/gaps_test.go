@@ -87,7 +87,7 @@ func TestGaps(t *testing.T) {
 		{"lockfiles of unknown versions", map[string]string{"a/pnpm-lock.yaml": "lockfileVersion: 3\npackages: {}\n", "b/pnpm-lock.yaml": "lockfileVersion: '12.0'\npkgs: {}\n",
 			"c/package-lock.json": `{"lockfileVersion":9,"pkgs":{}}`, "d/Cargo.lock": "version = 99\n[[pkg]]\nname='a'\n"},
 			[]string{"parse a/pnpm-lock.yaml", "parse b/pnpm-lock.yaml", "parse c/package-lock.json", "parse d/Cargo.lock"}},
-		{"a lockfile that is not read", map[string]string{"deno.lock": `{"npm":{"left-pad@1.0.0":{}}}`}, []string{"unresolved deno.lock:0 : lockfiles of this package manager are not read yet"}},
+		{"a lockfile that is damaged", map[string]string{"deno.lock": `{"npm":{"left-pad@1.0.0":{}}}`}, []string{"parse deno.lock:0 : it has no \"version\", so it is no lockfile of deno"}},
 		{"lockfiles without what is asked for", map[string]string{
 			"a/package.json": `{"name":"me","dependencies":{"a":"1","b":"npm:real@2","c":"workspace:*","me":"1"}}`, "a/yarn.lock": "# yarn lockfile v1\n\n\nreal@2:\n  version \"2.0.0\"\n",
 			"b/package.json": `{"dependencies":{"a":"1"}}`, "b/pnpm-lock.yaml": "lockfileVersion: '9.0'\nimporters: {}\npackages: {}\n",

@@ -104,7 +104,7 @@ var everyFormat = []one{
 	{"Gemfile.lock", "PATH\n  remote: .\n  specs:\n    app (0.1.0)\n\nGEM\n  remote: https://rubygems.org/\n  specs:\n    rack (2.0.7)\n    sinatra (2.0.0)\n      rack (~> 2.0)\n\nDEPENDENCIES\n  app!\n  sinatra\n", "CVE-GEM", 9, []string{"pkg:gem/rack@2.0.7", "pkg:gem/sinatra@2.0.0"}},
 	{"gems.locked", "GEM\n  specs:\n    rack (2.0.7-java)\n", "CVE-GEM", 3, []string{"pkg:gem/rack@2.0.7"}},
 	{"composer.lock", "{\n \"packages\": [\n  {\n   \"name\": \"symfony/http-kernel\",\n   \"version\": \"v5.4.0\",\n   \"license\": [\"MIT\"]\n  }\n ],\n \"packages-dev\": []\n}", "CVE-PHP", 3, []string{"pkg:composer/symfony/http-kernel@v5.4.0"}},
-	{"installed.json", "[\n  {\n   \"name\": \"symfony/http-kernel\",\n   \"version\": \"v5.4.0\"\n  }\n]", "CVE-PHP", 0, []string{"pkg:composer/symfony/http-kernel@v5.4.0"}},
+	{"installed.json", "[\n  {\n   \"name\": \"symfony/http-kernel\",\n   \"version\": \"v5.4.0\"\n  }\n]", "CVE-PHP", 2, []string{"pkg:composer/symfony/http-kernel@v5.4.0"}},
 	{"pom.xml", "<project>\n <groupId>a</groupId><artifactId>b</artifactId><version>1</version>\n <properties><l4j>2.14.1</l4j></properties>\n <dependencies>\n  <dependency>\n   <groupId>org.apache.logging.log4j</groupId><artifactId>log4j-core</artifactId><version>${l4j}</version>\n  </dependency>\n </dependencies>\n</project>\n", "CVE-MVN", 5,
 		[]string{"pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1"}},
 	{"gradle.lockfile", "# Gradle\norg.apache.logging.log4j:log4j-core:2.14.1=runtimeClasspath\nempty=\n", "CVE-MVN", 2, []string{"pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1"}},

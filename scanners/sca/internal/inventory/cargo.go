@@ -60,7 +60,7 @@ func parseCargoLock(f *Lockfile) (Inventory, error) {
 		}
 	}
 	inv.tellMissing(missing)
-	inv.cargoDirect(f, byName)
+	inv.cargoDirect(f)
 	return inv, nil
 }
 
@@ -94,7 +94,7 @@ func cargoOrigin(source string) *gatehouse.Origin {
 
 // cargoDirect marks what the packages of the workspace need; the manifests say
 // what for. Without them, everything counts as shipped.
-func (inv *Inventory) cargoDirect(f *Lockfile, byName map[string][]int32) {
+func (inv *Inventory) cargoDirect(f *Lockfile) {
 	manifests := cargoAsksOf(f)
 	index := make(map[string]int, len(inv.Packages))
 	for i := range inv.Packages {

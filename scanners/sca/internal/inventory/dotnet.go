@@ -12,40 +12,101 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 )
 
+// parseNugetLock reads packages.lock.json; see
+// https://learn.microsoft.com/nuget/consume-packages/package-references-in-project-files#locking-dependencies.
 func parseNugetLock(f *Lockfile) (Inventory, error) {
-	inv, err := readTrivy(NuGet, newNugetParser(), f.Data)
+	var inv Inventory
+	root, err := jsonTree(f.Data)
 	if err != nil {
 		return inv, err
 	}
-	return inv, inv.need(f.Data, `"dependencies"`)
+	if !root.get("dependencies").isMap() {
+		return inv, errors.New(`it has no table "dependencies", so it is no lockfile of NuGet`)
+	}
+	inv.tellRepeated(root)
+	missing := map[string]bool{}
+	for framework := range root.get("dependencies").children() {
+		versions := map[string]string{} // by name in lower case
+		for n := range framework.children() {
+			versions[strings.ToLower(n.key())] = n.key() + "@" + n.get("resolved").text()
+		}
+		for n := range framework.children() {
+			kind, version := n.get("type").text(), n.get("resolved").text()
+			p := Package{Eco: NuGet, Name: n.key(), Version: version, Line: n.line(), EndLine: n.end(), Direct: strings.EqualFold(kind, "Direct"),
+				FirstParty: strings.EqualFold(kind, "Project"), Hashes: digests(hexDigest("sha512", n.get("contentHash").text()))}
+			if strings.EqualFold(kind, "Direct") || strings.EqualFold(kind, "CentralTransitive") {
+				p.Requirement = n.get("requested").text()
+			}
+			if version == "" && !p.FirstParty {
+				inv.gap(gatehouse.GapUnresolved, p.Line, p.Name, fmt.Sprintf("%s has no version in the lockfile", p.Name))
+				continue
+			}
+			for d := range n.get("dependencies").children() {
+				if p.Ranges == nil {
+					p.Ranges = map[string]string{}
+				}
+				p.Ranges[d.key()] = d.text()
+				if id := versions[strings.ToLower(d.key())]; id != "" {
+					p.DependsOn = append(p.DependsOn, id)
+				} else {
+					missing[d.key()] = true
+				}
+			}
+			inv.add(p)
+		}
+	}
+	inv.tellMissing(missing)
+	return inv, nil
 }
 
+// parseDepsJSON reads what an application of .NET was built from; see
+// https://github.com/dotnet/sdk/blob/main/documentation/specs/runtime-configuration-file.md.
 func parseDepsJSON(f *Lockfile) (Inventory, error) {
-	inv, err := readTrivy(NuGet, newDepsParser(), f.Data)
+	var inv Inventory
+	root, err := jsonTree(f.Data)
 	if err != nil {
 		return inv, err
 	}
-	if err := inv.need(f.Data, `"runtimeTarget"`, `"libraries"`); err != nil {
-		return inv, err
+	libraries := root.get("libraries")
+	if !root.get("runtimeTarget").exists() && !libraries.exists() {
+		return inv, errors.New(`it has neither "runtimeTarget" nor "libraries"`)
 	}
-	// Projects are what the application itself is made of. The parser tells
-	// them apart only when it can tell the root.
-	var file struct {
-		Libraries map[string]struct{ Type string }
+	inv.tellRepeated(root)
+	target := root.get("targets", root.get("runtimeTarget", "name").text())
+	assets := target.table()
+	for n := range libraries.children() {
+		kind := strings.ToLower(n.get("type").text())
+		name, version, ok := strings.Cut(n.key(), "/")
+		switch {
+		case kind != "package" && kind != "project" && kind != "runtimepack":
+			continue
+		case !ok && kind == "package":
+			inv.gap(gatehouse.GapUnresolved, n.line(), n.key(), "the library has no version")
+			continue
+		}
+		// Projects are what the application itself is made of.
+		p := Package{Eco: NuGet, Name: strings.TrimPrefix(name, "runtimepack."), Version: version, Line: n.line(), EndLine: n.end(), FirstParty: kind == "project",
+			Hashes: sriDigests(n.get("sha512").text())}
+		uses, known := assets[n.key()]
+		for d := range uses.get("dependencies").children() {
+			p.DependsOn = append(p.DependsOn, strings.TrimPrefix(d.key(), "runtimepack.")+"@"+d.text())
+		}
+		if known && kind == "package" && !uses.get("runtime").exists() && !uses.get("native").exists() && !uses.get("runtimeTargets").exists() {
+			// It was there to build, and nothing of it is in the application.
+			p.Scope, p.Dev = gatehouse.ScopeBuild, true
+		}
+		inv.add(p)
 	}
-	if err := decodeJSON(f.Data, &file); err != nil {
-		return inv, err
+	direct := map[string]bool{}
+	for i := range inv.Packages {
+		if inv.Packages[i].FirstParty {
+			for _, id := range inv.Packages[i].DependsOn {
+				direct[id] = true
+			}
+		}
 	}
 	for i := range inv.Packages {
-		p := &inv.Packages[i]
-		if strings.EqualFold(file.Libraries[p.Name+"/"+p.Version].Type, "project") {
-			p.FirstParty = true
-		}
-	}
-	for key, l := range file.Libraries {
-		if !strings.Contains(key, "/") && strings.EqualFold(l.Type, "package") {
-			inv.gap(gatehouse.GapUnresolved, 0, key, "the library has no version")
-		}
+		inv.Packages[i].Direct = direct[inv.Packages[i].ID]
 	}
 	return inv, nil
 }
@@ -152,7 +213,10 @@ func parseNugetConfig(f *Lockfile) (Inventory, error) {
 			root = e.Name.Local
 		case e.Name.Local == "package" && len(around) == 1:
 			p := Package{Eco: NuGet, Name: attribute(e, "id"), Version: attribute(e, "version"), Line: line, Direct: true,
-				Dev: strings.EqualFold(attribute(e, "developmentDependency"), "true")}
+				Requirement: attribute(e, "allowedVersions"), Scope: gatehouse.ScopeRuntime}
+			if strings.EqualFold(attribute(e, "developmentDependency"), "true") {
+				p.Scope, p.Dev = gatehouse.ScopeDev, true
+			}
 			if p.Name == "" {
 				inv.gap(gatehouse.GapUnresolved, line, "", "a package has no id")
 				return nil

@@ -22,6 +22,7 @@ type Ecosystem struct {
 	Compare version.Scheme
 }
 
+// The ecosystems, each with the versions of its own package manager.
 var (
 	Golang    = &Ecosystem{"golang", "go", "Go", version.Go}
 	NPM       = &Ecosystem{"npm", "npm", "npm", version.NPM}

@@ -50,6 +50,8 @@ type Format struct {
 	// Manifest is the base name of the manifests that say more about what the
 	// lockfile holds; may be empty.
 	Manifest string
+	// Binary is true if the content is no text.
+	Binary bool
 }
 
 // formats are all files that are read, apart from pom.xml, whose files must be
@@ -83,16 +85,33 @@ var formats = []Format{
 	{names: []string{"pubspec.lock"}, eco: Pub, Parse: parsePubspecLock, Manifest: "pubspec.yaml"},
 	{names: []string{"package.resolved"}, eco: Swift, Parse: parsePackageResolved},
 	{names: []string{"podfile.lock"}, eco: CocoaPods, Parse: parsePodfileLock},
-	{names: []string{"deno.lock", "conda-lock.yml", "conda-lock.yaml", "pixi.lock", "paket.lock", "rebar.lock", "cartfile.resolved", "renv.lock",
-		"cpanfile.snapshot", "shard.lock", "stack.yaml.lock", "cabal.project.freeze", "gopkg.lock", "glide.lock"}, Parse: parseUnread},
+	{names: []string{"renv.lock"}, eco: CRAN, Parse: parseRenvLock},
+	{names: []string{"cabal.project.freeze", "cabal.*.project.freeze"}, eco: Hackage, Parse: parseCabalFreeze},
+	{names: []string{"stack.yaml.lock", "stack*.yaml.lock"}, eco: Hackage, Parse: parseStackLock},
+	{names: []string{"verification-metadata.xml"}, eco: Maven, Parse: parseVerification},
+	{names: []string{"deno.lock"}, eco: NPM, Parse: parseDenoLock},
+	{names: []string{"conda-lock.yml", "conda-lock.yaml", "*.conda-lock.yml"}, eco: conda, Parse: parseCondaLock},
+	{names: []string{"pixi.lock"}, eco: conda, Parse: parsePixiLock},
+	{names: []string{"paket.lock"}, eco: NuGet, Parse: parsePaketLock},
+	{names: []string{"rebar.lock"}, eco: Hex, Parse: parseRebarLock},
+	{names: []string{"cartfile.resolved"}, eco: Swift, Parse: parseCartfile},
+	{names: []string{"cpanfile.snapshot"}, eco: CPAN, Parse: parseCpanSnapshot},
+	{names: []string{"shard.lock"}, eco: Crystal, Parse: parseShardLock},
+	{names: []string{"gopkg.lock"}, eco: Golang, Parse: parseGopkgLock},
+	{names: []string{"glide.lock"}, eco: Golang, Parse: parseGlideLock},
+	{names: []string{"*.opam.locked", "opam.locked"}, eco: Opam, Parse: parseOpamLocked},
+	{names: []string{"luarocks.lock"}, eco: LuaRocks, Parse: parseLuaRocksLock},
+	{names: []string{"vcpkg.json"}, eco: Vcpkg, Parse: parseVcpkg},
+	{names: []string{"module.bazel.lock"}, eco: Bazel, Parse: parseBazelLock},
+	{names: []string{"maven_install.json", "*_maven_install.json"}, eco: Maven, Parse: parseMavenInstall},
+	{names: []string{"elm.json"}, eco: Elm, Parse: parseElm},
+	{names: []string{"bun.lockb"}, eco: NPM, Parse: parseBunBinary, Binary: true},
+	{names: []string{".terraform.lock.hcl"}, eco: Terraform, Parse: parseTerraformLock},
+	{names: []string{"chart.yaml", "requirements.yaml"}, eco: Helm, Parse: parseHelm, Manifest: "Chart.lock"},
+	{names: []string{"chart.lock", "requirements.lock"}, eco: Helm, Parse: parseHelm, Manifest: "Chart.yaml"},
+	{names: []string{".pre-commit-config.yaml", ".pre-commit-config.yml"}, eco: GitHub, Parse: parsePreCommit},
+	{names: []string{"flake.lock"}, eco: GitHub, Parse: parseFlakeLock},
 	{names: []string{"manifest.toml", "manifest-v*.toml", "juliamanifest.toml"}, eco: Julia, Parse: parseJuliaManifest},
-}
-
-// parseUnread is for lockfiles that are known by name only: their packages are
-// part of the target, and nobody looked at them.
-func parseUnread(*Lockfile) (Inventory, error) {
-	return Inventory{}, &gatehouse.Unscannable{Code: gatehouse.GapUnresolved,
-		Reason: "lockfiles of this package manager are not read yet, so its packages were not looked at; check them by other means and waive this, or exclude the file"}
 }
 
 // PomFile is the base name of the manifests of Maven, which are read together.
@@ -136,6 +155,9 @@ func FormatOf(name string) *Format {
 		if ok, _ := path.Match(p.pattern, base); ok {
 			return p.format
 		}
+	}
+	if f := deliveryFormat(name); f != nil {
+		return f
 	}
 	if !strings.HasSuffix(base, ".txt") && !strings.HasSuffix(base, ".lockfile") {
 		return nil

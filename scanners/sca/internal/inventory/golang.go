@@ -28,6 +28,7 @@ func parseGoMod(f *Lockfile) (Inventory, error) {
 		replaced[r.Old.Path+"@"+r.Old.Version] = r
 	}
 	seen := map[string]bool{}
+	sums, tools := goSums(f), goTools(m)
 	for _, r := range m.Require {
 		line := 0
 		if r.Syntax != nil {
@@ -42,11 +43,25 @@ func parseGoMod(f *Lockfile) (Inventory, error) {
 		if by != nil {
 			p.Name, p.Version = by.New.Path, by.New.Version
 			seen[by.New.Path] = true
+			p.Origin = repository("https://"+by.New.Path, by.New.Version)
+			p.Origin.Pinned = true // go.sum has the digest of a version
+			if by.Syntax != nil {
+				p.Declared = &gatehouse.Location{Path: f.Path, Line: by.Syntax.Start.Line}
+			}
 			if p.Version == "" {
 				p.FirstParty = true // a directory
+				p.Origin = &gatehouse.Origin{Kind: "path", URL: by.New.Path, Pinned: true}
 				if at := path.Join(path.Dir(f.Path), by.New.Path); path.IsAbs(by.New.Path) || at == ".." || strings.HasPrefix(at, "../") {
 					inv.gap(gatehouse.GapUnresolved, line, r.Mod.Path, fmt.Sprintf("%s is replaced by the directory %q, which is not part of the target; include it", r.Mod.Path, by.New.Path))
 				}
+			}
+		}
+		p.Hashes = sums[p.Name+" "+p.Version]
+		if tools[r.Mod.Path] {
+			// Asked for by a tool line; what the code imports may need it too.
+			p.Direct = true
+			if r.Indirect {
+				p.Scope = gatehouse.ScopeBuild
 			}
 		}
 		inv.add(p)
@@ -55,12 +70,12 @@ func parseGoMod(f *Lockfile) (Inventory, error) {
 		inv.add(Package{Eco: Golang, Name: "stdlib", Version: stdlib, Line: line, Direct: true})
 	}
 	if len(m.Require) > 0 && goBefore117(m) {
-		sums := f.context("go.sum")
-		if len(sums) == 0 {
+		texts := f.context("go.sum")
+		if len(texts) == 0 {
 			inv.gap(gatehouse.GapUnresolved, 0, "", "modules that only other modules need are not known: go.mod is for Go before 1.17 and there is no go.sum beside it; run `go mod tidy -go=1.17`")
 		}
-		for _, sum := range sums {
-			if err := addGoSum(&inv, string(sum), seen); err != nil {
+		for _, text := range texts {
+			if err := addGoSum(&inv, string(text), seen, sums); err != nil {
 				return inv, err
 			}
 		}
@@ -92,7 +107,7 @@ func goModError(err error) error {
 
 // addGoSum adds the newest version of each module whose content go.sum has.
 // Lines that end in "/go.mod" are about files that were only read to choose.
-func addGoSum(inv *Inventory, text string, seen map[string]bool) error {
+func addGoSum(inv *Inventory, text string, seen map[string]bool, sums map[string][]string) error {
 	newest := map[string]string{}
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
@@ -111,9 +126,48 @@ func addGoSum(inv *Inventory, text string, seen map[string]bool) error {
 		}
 	}
 	for path, v := range newest {
-		inv.add(Package{Eco: Golang, Name: path, Version: v})
+		inv.add(Package{Eco: Golang, Name: path, Version: v, Hashes: sums[path+" "+v]})
 	}
 	return nil
+}
+
+// goSums are the digests of modules by "path version", from go.sum beside
+// go.mod; see https://go.dev/ref/mod#go-sum-files.
+func goSums(f *Lockfile) map[string][]string {
+	found := map[string][]string{}
+	for _, p := range f.manifests("go.sum") {
+		if path.Dir(p) != path.Dir(f.Path) {
+			continue
+		}
+		for line := range strings.Lines(string(PlainText(f.Others[p].Data))) {
+			fields := strings.Fields(line)
+			if len(fields) != 3 || strings.HasSuffix(fields[1], "/go.mod") {
+				continue
+			}
+			algorithm, sum, _ := strings.Cut(fields[2], ":")
+			if d := hexDigest("sha256", sum); algorithm == "h1" && d != "" {
+				found[fields[0]+" "+fields[1]] = []string{"h1:" + strings.TrimPrefix(d, "sha256:")}
+			}
+		}
+	}
+	return found
+}
+
+// goTools are the modules that have the packages of tool lines.
+func goTools(m *modfile.File) map[string]bool {
+	modules, found := map[string]bool{}, map[string]bool{}
+	for _, r := range m.Require {
+		modules[r.Mod.Path] = true
+	}
+	for _, t := range m.Tool {
+		for at := t.Path; at != "." && at != "/"; at = path.Dir(at) {
+			if modules[at] {
+				found[at] = true
+				break
+			}
+		}
+	}
+	return found
 }
 
 func goBefore117(m *modfile.File) bool {

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -9,71 +10,104 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 )
 
-// parseConanLock reads conan.lock of Conan 1 and 2. The parser knows only
-// "requires"; tools for the build are in lists of their own.
+// parseConanLock reads conan.lock of Conan 1 and 2. Tools for the build are in
+// lists of their own.
 func parseConanLock(f *Lockfile) (Inventory, error) {
-	inv, err := readTrivy(Conan, newConanParser(), f.Data)
+	var inv Inventory
+	root, err := jsonTree(f.Data)
 	if err != nil {
 		return inv, err
 	}
-	var lock struct {
-		Version   string
-		GraphLock *struct {
-			Nodes map[string]struct{ Ref string }
-		} `json:"graph_lock"`
-		Requires       []any
-		BuildRequires  []any `json:"build_requires"`
-		PythonRequires []any `json:"python_requires"`
-		ConfigRequires []any `json:"config_requires"`
-	}
-	if err := decodeJSON(f.Data, &lock); err != nil {
-		return inv, err
-	}
-	if lock.Version == "" && lock.GraphLock == nil && lock.Requires == nil {
+	nodes, requires := root.get("graph_lock", "nodes"), root.get("requires")
+	if !root.get("version").exists() && !root.get("graph_lock").exists() && !requires.exists() {
 		return inv, errors.New(`it has none of "version", "requires" and "graph_lock", so it is no lockfile of Conan`)
 	}
-	check := func(ref string) (name, version string, ok bool) {
-		plain, _, _ := strings.Cut(ref, "#")
-		plain, _, _ = strings.Cut(plain, "@")
-		name, version, ok = strings.Cut(plain, "/")
-		if !ok || strings.Contains(version, "/") || name == "" || version == "" {
-			inv.gap(gatehouse.GapUnresolved, 0, ref, "the reference is not name/version")
-			return "", "", false
-		}
-		return name, version, true
-	}
-	for _, ref := range stringList(lock.Requires) {
-		check(ref)
-	}
-	for _, list := range [][]any{lock.BuildRequires, lock.PythonRequires, lock.ConfigRequires} {
-		for _, ref := range stringList(list) {
-			if name, version, ok := check(ref); ok {
-				inv.add(Package{Eco: Conan, Name: name, Version: version, Dev: true})
+	inv.tellRepeated(root)
+	for key, scope := range map[string]gatehouse.Scope{"requires": gatehouse.ScopeRuntime, "build_requires": gatehouse.ScopeBuild,
+		"python_requires": gatehouse.ScopeBuild, "config_requires": gatehouse.ScopeBuild} {
+		for n := range root.get(key).children() {
+			if p, ok := inv.conanPackage(n.text(), n); ok {
+				p.Scope, p.Dev = scope, scope != gatehouse.ScopeRuntime
+				inv.add(p)
 			}
 		}
 	}
-	if lock.GraphLock != nil {
-		for _, n := range lock.GraphLock.Nodes {
-			if n.Ref != "" && !strings.HasPrefix(n.Ref, "conanfile") {
-				check(n.Ref)
-			}
-		}
-	}
+	inv.conanGraph(nodes)
 	return inv, nil
 }
 
+// conanPackage reads "name/version@user/channel#revision%time".
+func (inv *Inventory) conanPackage(ref string, n node) (Package, bool) {
+	plain, revision, _ := strings.Cut(ref, "#")
+	plain, channel, _ := strings.Cut(plain, "@")
+	name, version, ok := strings.Cut(plain, "/")
+	if !ok || strings.Contains(version, "/") || name == "" || version == "" {
+		inv.gap(gatehouse.GapUnresolved, n.line(), ref, "the reference is not name/version")
+		return Package{}, false
+	}
+	revision, _, _ = strings.Cut(revision, "%")
+	p := Package{Eco: Conan, Name: name, Version: version, Line: n.line(), EndLine: n.end()}
+	if revision != "" || channel != "" {
+		p.Origin = &gatehouse.Origin{Kind: "registry", Revision: strings.Clone(revision), Pinned: revision != ""}
+	}
+	return p, true
+}
+
+// conanGraph reads the graph of Conan 1, in which packages have numbers.
+func (inv *Inventory) conanGraph(nodes node) {
+	ids, tools := map[string]string{}, map[string]bool{}
+	type entry struct {
+		node
+		index int
+	}
+	var entries []entry
+	direct := map[string]bool{}
+	for n := range nodes.children() {
+		for _, t := range n.get("build_requires").texts() {
+			tools[t] = true
+		}
+		ref := n.get("ref").text()
+		if ref == "" || strings.HasPrefix(ref, "conanfile") {
+			for _, d := range append(n.get("requires").texts(), n.get("build_requires").texts()...) {
+				direct[d] = true
+			}
+			continue
+		}
+		if p, ok := inv.conanPackage(ref, n); ok {
+			ids[n.key()] = p.Label()
+			entries = append(entries, entry{n, len(inv.Packages)})
+			inv.add(p)
+		}
+	}
+	for _, e := range entries {
+		p := &inv.Packages[e.index]
+		p.Direct, p.Scope = direct[e.key()], gatehouse.ScopeRuntime
+		if tools[e.key()] {
+			p.Scope, p.Dev = gatehouse.ScopeBuild, true
+		}
+		for _, d := range e.get("requires").texts() {
+			if ids[d] != "" {
+				p.DependsOn = append(p.DependsOn, ids[d])
+			}
+		}
+	}
+}
+
 var (
-	mixHex = regexp.MustCompile(`^"([^"]+)":\s*\{\s*:hex,\s*:("?[\w@.]+"?),\s*"([^"]+)"`)
-	mixGit = regexp.MustCompile(`^"([^"]+)":\s*\{\s*:git,\s*"([^"]*)"`)
+	// mixHex is an entry with the digest of the content; mixEnd is its end, with
+	// the repository and the digest of the archive.
+	mixHex = regexp.MustCompile(`^"([^"]+)":\s*\{\s*:hex,\s*:("?[\w@.]+"?),\s*"([^"]+)"(?:,\s*"([0-9a-f]*)")?`)
+	mixEnd = regexp.MustCompile(`\],\s*"([\w:@./-]+)"(?:,\s*"([0-9a-f]+)")?\s*\},?$`)
+	mixGit = regexp.MustCompile(`^"([^"]+)":\s*\{\s*:git,\s*"([^"]*)"(?:,\s*"([0-9a-f]*)")?`)
 	mixAny = regexp.MustCompile(`^"([^"]+)":`)
 	// mixDep is a dependency within a line: {:plug, "~> 1.0", [hex: :plug, …]}.
-	mixDep = regexp.MustCompile(`\[hex: :(\w+)`)
+	mixDep = regexp.MustCompile(`\{:\w+,\s*"([^"]*)",\s*\[hex: :(\w+)`)
 )
 
 // parseMixLock reads mix.lock, an Elixir map with one package to a line.
 func parseMixLock(f *Lockfile) (Inventory, error) {
 	var inv Inventory
-	n, opened := 0, false
+	n, opened, closed := 0, false, false
 	for line := range strings.Lines(string(f.Data)) {
 		n++
 		line = strings.TrimSpace(line)
@@ -81,19 +115,30 @@ func parseMixLock(f *Lockfile) (Inventory, error) {
 			opened = true
 			line = strings.TrimSpace(line[2:])
 		}
+		closed = closed || strings.HasSuffix(line, "}") && !strings.HasPrefix(line, `"`)
 		if line == "" || line == "}" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		if m := mixHex.FindStringSubmatch(line); m != nil {
-			p := Package{ID: m[1], Eco: Hex, Name: strings.Trim(m[2], `"`), Version: m[3], Line: n}
+			p := Package{ID: m[1], Eco: Hex, Name: strings.Trim(m[2], `"`), Version: m[3], Line: n, Hashes: digests(hexDigest("sha256", m[4]))}
 			for _, d := range mixDep.FindAllStringSubmatch(line, -1) {
-				p.DependsOn = append(p.DependsOn, d[1])
+				p.DependsOn = append(p.DependsOn, d[2])
+				if p.Ranges == nil {
+					p.Ranges = map[string]string{}
+				}
+				p.Ranges[d[2]] = d[1]
+			}
+			if e := mixEnd.FindStringSubmatch(line); e != nil {
+				p.Origin = hexOrigin(e[1])
+				if d := hexDigest("sha256", e[2]); d != "" {
+					p.Hashes = []string{d}
+				}
 			}
 			inv.add(p)
 			continue
 		}
 		if m := mixGit.FindStringSubmatch(line); m != nil {
-			inv.add(Package{ID: m[1], Eco: Hex, Name: m[1], Line: n, Unmatched: fmt.Sprintf("it is installed from the repository %q and not from Hex", redactURL(m[2]))})
+			inv.add(Package{ID: m[1], Eco: Hex, Name: m[1], Line: n, Origin: repository(strings.Clone(m[2]), strings.Clone(m[3])), Unmatched: fmt.Sprintf("it is installed from the repository %q and not from Hex", redactURL(m[2]))})
 			continue
 		}
 		entry := ""
@@ -105,170 +150,304 @@ func parseMixLock(f *Lockfile) (Inventory, error) {
 	if !opened {
 		return inv, errors.New("it is no map of Elixir (%{…})")
 	}
+	if !closed {
+		inv.gap(gatehouse.GapParse, n, "", "the map is not closed; the file is cut short, so make it anew")
+	}
 	return inv, nil
 }
 
-// parsePubspecLock reads pubspec.lock.
+// hexOrigin is the repository that mix.lock names: "hexpm", or another one.
+func hexOrigin(name string) *gatehouse.Origin {
+	if name == "hexpm" {
+		return fromRegistry("https://repo.hex.pm")
+	}
+	return fromRegistry(strings.Clone(name))
+}
+
+// parsePubspecLock reads pubspec.lock; see
+// https://dart.dev/tools/pub/glossary#lockfile.
 func parsePubspecLock(f *Lockfile) (Inventory, error) {
-	inv, err := readTrivy(Pub, newPubParser(), f.Data)
+	var inv Inventory
+	root, err := yamlDocument(f.Data, nil)
 	if err != nil {
 		return inv, err
 	}
-	if err := inv.need(f.Data, "packages:", "sdks:"); err != nil {
-		return inv, err
+	packages := root.get("packages")
+	switch {
+	case !packages.exists() && !root.get("sdks").exists():
+		return inv, errors.New("it has neither packages nor sdks, so it is no lockfile of pub")
+	case packages.exists() && !packages.isMap() && packages.text() != "":
+		return inv, &gatehouse.Unscannable{Code: gatehouse.GapParse, Line: packages.line(), Reason: `"packages" is no table`}
+	case !root.get("sdks").exists():
+		inv.gap(gatehouse.GapParse, 0, "sdks", "it has no sdks, which stand at its end; it is cut short, so make it anew")
 	}
-	var lock struct {
-		Packages map[string]struct {
-			Dependency, Source string
-			Description        any
+	inv.tellRepeated(root)
+	asked := pubspecAsksOf(f)
+	for n := range packages.children() {
+		d, kind := n.get("description"), n.get("dependency").text()
+		p := Package{Eco: Pub, Name: n.key(), Version: n.get("version").text(), Line: n.line(), Direct: strings.HasPrefix(kind, "direct"),
+			Hashes: digests(hexDigest("sha256", d.get("sha256").text()))}
+		switch kind {
+		case "direct dev":
+			p.Scope, p.Dev = gatehouse.ScopeDev, true
+		case "direct main", "direct overridden":
+			p.Scope = gatehouse.ScopeRuntime
 		}
-	}
-	if err := decodeYAML(f.Data, &lock, nil); err != nil {
-		return inv, err
-	}
-	lines := yamlKeyLines(string(f.Data), "packages")
-	for i := range inv.Packages {
-		p := &inv.Packages[i]
-		p.Line = lines[p.Name]
-		d := lock.Packages[p.Name]
-		p.Dev = d.Dependency == "direct dev"
-		switch d.Source {
+		url := strings.Clone(d.get("url").text())
+		switch n.get("source").text() {
 		case "path", "sdk":
 			// Part of the project, or of the SDK, which has no version here.
 			p.FirstParty = true
 		case "git":
 			p.Unmatched = "it is installed from a repository and not from pub.dev"
+			p.Origin = repository(url, strings.Clone(d.get("resolved-ref").text()))
+		case "hosted":
+			if url != "" {
+				p.Origin = fromRegistry(url)
+			}
+		}
+		if p.Version == "" && !p.FirstParty {
+			inv.gap(gatehouse.GapUnresolved, p.Line, p.Name, fmt.Sprintf("%s has no version in the lockfile", p.Name))
+		}
+		if p.Direct {
+			p.declare(asked[p.Name])
+		}
+		inv.add(p)
+	}
+	return inv, nil
+}
+
+func pubspecAsksOf(f *Lockfile) asks {
+	found := asks{}
+	for _, p := range f.manifests("pubspec.yaml") {
+		root, err := yamlDocument(PlainText(f.Others[p].Data), nil)
+		if err != nil {
+			continue // said where it is compared with the lockfile
+		}
+		for table, scope := range map[string]gatehouse.Scope{"dependencies": gatehouse.ScopeRuntime, "dev_dependencies": gatehouse.ScopeDev} {
+			for d := range root.get(table).children() {
+				requirement := d.text()
+				if d.isMap() {
+					requirement = d.get("version").text()
+				}
+				found.add(ask{name: d.key(), requirement: requirement, scope: scope, workspace: workspaceOf(f.Path, p), at: gatehouse.Location{Path: p, Line: d.line()}})
+			}
+		}
+	}
+	return found
+}
+
+// parsePackageResolved reads Package.resolved of versions 1 to 3. Pins to a
+// branch or a commit have no version.
+func parsePackageResolved(f *Lockfile) (Inventory, error) {
+	var inv Inventory
+	root, err := jsonTree(f.Data)
+	if err != nil {
+		return inv, err
+	}
+	pins, old := root.get("pins"), root.get("object", "pins")
+	if !pins.isList() && !old.isList() {
+		return inv, errors.New(`it has no list "pins"`)
+	}
+	inv.tellRepeated(root)
+	for _, list := range []node{pins, old} {
+		for n := range list.children() {
+			state := n.get("state")
+			version, branch, revision := state.get("version").text(), state.get("branch").text(), state.get("revision").text()
+			url := cmp.Or(n.get("location").text(), n.get("repositoryURL").text())
+			name := strings.TrimSuffix(strings.TrimPrefix(redactURL(url), "https://"), ".git")
+			p := Package{Eco: Swift, Name: cmp.Or(name, n.get("identity").text()), Version: cmp.Or(version, branch, revision), Line: n.line(), EndLine: n.end()}
+			switch kind := n.get("kind").text(); {
+			case strings.HasPrefix(kind, "local") || strings.HasPrefix(kind, "fileSystem"):
+				p.FirstParty = true
+			case kind == "registry":
+				p.Origin = fromRegistry("")
+			case url != "":
+				p.Origin = repository(strings.Clone(url), strings.Clone(cmp.Or(revision, branch)))
+			}
+			if p.Name == "" || p.Version == "" {
+				inv.gap(gatehouse.GapUnresolved, p.Line, p.Name, "a package has no name, or neither version nor revision")
+				continue
+			}
+			if version == "" {
+				p.Unmatched = "it is pinned to a branch or a commit, which says nothing about its version"
+			}
+			inv.add(p)
 		}
 	}
 	return inv, nil
 }
 
-// parsePackageResolved reads Package.resolved. Pins to a commit have no
-// version, and the parser leaves them out.
-func parsePackageResolved(f *Lockfile) (Inventory, error) {
-	inv, err := readTrivy(Swift, newSwiftParser(), f.Data)
+// podText is "Name (version)" or "Name (~> 1.0)" or "Name (from `../x`)".
+var podText = regexp.MustCompile(`^([^\s(]+)(?: \((.*)\))?$`)
+
+// parsePodfileLock reads Podfile.lock; see
+// https://guides.cocoapods.org/using/using-cocoapods.html#what-is-podfilelock.
+func parsePodfileLock(f *Lockfile) (Inventory, error) {
+	var inv Inventory
+	root, err := yamlDocument(f.Data, nil)
 	if err != nil {
 		return inv, err
 	}
-	if err := inv.need(f.Data, `"pins"`); err != nil {
-		return inv, err
+	pods := root.get("PODS")
+	switch {
+	case !pods.exists() && !root.get("PODFILE CHECKSUM").exists():
+		return inv, errors.New("it has neither PODS nor PODFILE CHECKSUM, so it is no lockfile of CocoaPods")
+	case !root.get("DEPENDENCIES").exists() && pods.count() > 0:
+		inv.gap(gatehouse.GapParse, 0, "DEPENDENCIES", "it has no DEPENDENCIES, which stand below the pods; it is cut short, so make it anew")
 	}
-	type pin struct {
-		Package, RepositoryURL, Identity, Location string
-		State                                      struct{ Version, Branch, Revision string }
-	}
-	var lock struct {
-		Pins   []pin
-		Object struct{ Pins []pin }
-	}
-	if err := decodeJSON(f.Data, &lock); err != nil {
-		return inv, err
-	}
-	versions := map[string]bool{}
-	for _, p := range append(lock.Pins, lock.Object.Pins...) {
-		name := p.Location
-		if name == "" {
-			name = p.RepositoryURL
+	inv.tellRepeated(root)
+	external, checkout, checksums := root.get("EXTERNAL SOURCES").table(), root.get("CHECKOUT OPTIONS").table(), root.get("SPEC CHECKSUMS").table()
+	direct := map[string]string{}
+	for _, d := range root.get("DEPENDENCIES").texts() {
+		if m := podText.FindStringSubmatch(d); m != nil {
+			direct[m[1]] = m[2]
 		}
-		name = strings.TrimSuffix(strings.TrimPrefix(name, "https://"), ".git")
-		if p.State.Version != "" {
-			versions[name] = true
+	}
+	repos := map[string]*gatehouse.Origin{}
+	for repo := range root.get("SPEC REPOS").children() {
+		url := strings.Clone(repo.key())
+		if url == "trunk" {
+			url = "https://cdn.cocoapods.org"
+		}
+		for _, name := range repo.texts() {
+			repos[name] = fromRegistry(url)
+		}
+	}
+	ids := map[string]string{}
+	needs := [][]string{}
+	for n := range pods.children() {
+		text, list := n.text(), node{}
+		for one := range n.children() {
+			text, list = one.key(), one
+		}
+		m := podText.FindStringSubmatch(text)
+		if m == nil || m[2] == "" {
+			inv.gap(gatehouse.GapUnresolved, n.line(), text, "the pod has no version")
 			continue
 		}
-		if p.State.Branch == "" {
-			inv.add(Package{Eco: Swift, Name: name, Version: p.State.Revision})
+		p := Package{Eco: CocoaPods, Name: m[1], Version: m[2], Line: n.line()}
+		p.Requirement, p.Direct = direct[p.Name], false
+		_, p.Direct = direct[p.Name]
+		if strings.HasPrefix(p.Requirement, "from ") {
+			p.Requirement = ""
+		}
+		rootPod, _, _ := strings.Cut(p.Name, "/")
+		p.Hashes = digests(hexDigest("sha1", checksums[rootPod].text()))
+		p.Origin = repos[rootPod]
+		podSource(&p, external[rootPod], checkout[rootPod])
+		var names []string
+		for _, need := range list.texts() {
+			if d := podText.FindStringSubmatch(need); d != nil {
+				names = append(names, d[1])
+				if p.Ranges == nil {
+					p.Ranges = map[string]string{}
+				}
+				p.Ranges[d[1]] = d[2]
+			}
+		}
+		ids[p.Name] = p.Label()
+		needs = append(needs, names)
+		inv.add(p)
+	}
+	missing := map[string]bool{}
+	for i, names := range needs {
+		for _, name := range names {
+			if ids[name] == "" {
+				missing[name] = true
+				continue
+			}
+			inv.Packages[i].DependsOn = append(inv.Packages[i].DependsOn, ids[name])
 		}
 	}
-	for i := range inv.Packages {
-		if p := &inv.Packages[i]; !versions[p.Name] {
-			p.Unmatched = "it is pinned to a branch or a commit, which says nothing about its version"
-		}
-	}
+	inv.tellMissing(missing)
 	return inv, nil
 }
 
-var podLine = regexp.MustCompile(`^  - "?([^\s"(]+) \(([^)]*)\)`)
+// podSource says where a pod comes from that is not of the specs.
+func podSource(p *Package, source, checkout node) {
+	url := strings.Clone(source.get(":git").text())
+	switch {
+	case source.get(":path").exists():
+		p.FirstParty = true
+	case url != "":
+		revision := cmp.Or(checkout.get(":commit").text(), source.get(":commit").text(), source.get(":tag").text(), source.get(":branch").text())
+		p.Origin = repository(url, strings.Clone(revision))
+	case source.get(":podspec").exists(), source.get(":http").exists():
+		url = redactURL(strings.Clone(cmp.Or(source.get(":http").text(), source.get(":podspec").text())))
+		p.Origin = &gatehouse.Origin{Kind: "url", URL: url}
+	}
+	if source.exists() && !p.FirstParty {
+		p.Unmatched = "it is installed from a repository and not from the CocoaPods specs"
+	}
+}
 
-// parsePodfileLock reads Podfile.lock.
-func parsePodfileLock(f *Lockfile) (Inventory, error) {
-	inv, err := readTrivy(CocoaPods, newPodsParser(), f.Data)
+// parseJuliaManifest reads Manifest.toml, if it is one of Julia; see
+// https://pkgdocs.julialang.org/v1/toml-files/#Manifest.toml.
+func parseJuliaManifest(f *Lockfile) (Inventory, error) {
+	var inv Inventory
+	root, err := tomlTree(f.Data)
 	if err != nil {
 		return inv, err
 	}
-	if err := inv.need(f.Data, "PODS:", "PODFILE CHECKSUM:"); err != nil {
-		return inv, err
+	list := root.get("deps")
+	if !root.get("manifest_format").exists() && !list.exists() {
+		list = root // version 1 has the packages at the top
 	}
-	var lock struct {
-		Dependencies []string                  `yaml:"DEPENDENCIES"`
-		External     map[string]map[string]any `yaml:"EXTERNAL SOURCES"`
-		Pods         []any                     `yaml:"PODS"`
-	}
-	if err := decodeYAML(f.Data, &lock, nil); err != nil {
-		return inv, err
-	}
-	lines := map[string]int{}
-	n := 0
-	for line := range strings.Lines(string(f.Data)) {
-		n++
-		if m := podLine.FindStringSubmatch(line); m != nil && lines[m[1]+"@"+m[2]] == 0 {
-			lines[m[1]+"@"+m[2]] = n
-		}
-	}
-	direct := map[string]bool{}
-	for _, d := range lock.Dependencies {
-		name, _, _ := strings.Cut(d, " ")
-		direct[name] = true
-	}
-	for i := range inv.Packages {
-		p := &inv.Packages[i]
-		p.Line = lines[p.Label()]
-		p.Direct = direct[p.Name]
-		root, _, _ := strings.Cut(p.Name, "/")
-		switch source := lock.External[root]; {
-		case source[":path"] != nil:
-			p.FirstParty = true
-		case source != nil:
-			p.Unmatched = "it is installed from a repository and not from the CocoaPods specs"
-		}
-	}
-	for _, pod := range lock.Pods {
-		name, ok := pod.(string)
-		if m, isMap := pod.(map[string]any); isMap {
-			for k := range m {
-				name, ok = k, true
+	julia := root.get("julia_version").text()
+	known := julia != "" || root.get("manifest_format").exists()
+	ids := map[string][]string{}
+	var entries []node
+	for named := range list.children() {
+		for n := range named.children() {
+			if named.isList() && n.get("uuid").exists() {
+				known = true
+				ids[named.key()] = append(ids[named.key()], n.get("uuid").text())
+				entries = append(entries, n)
+				inv.add(Package{ID: n.get("uuid").text(), Eco: Julia, Name: named.key(), Version: n.get("version").text(), Line: n.line()})
+			} else if known && named.isList() {
+				inv.gap(gatehouse.GapUnresolved, n.line(), named.key(), "the package has no uuid")
 			}
 		}
-		if !ok || !strings.Contains(name, " (") {
-			inv.gap(gatehouse.GapUnresolved, 0, name, "the pod has no version")
+	}
+	if !known {
+		inv.Skip = "not a manifest of Julia: no package has a uuid"
+		inv.Packages, inv.Gaps = nil, nil
+		return inv, nil
+	}
+	inv.tellRepeated(root)
+	missing := map[string]bool{}
+	for i, n := range entries {
+		p := &inv.Packages[i]
+		juliaSource(p, n, julia)
+		deps := n.get("deps")
+		for d := range deps.children() {
+			switch {
+			case deps.isMap(): // name = uuid, where names are not unique
+				p.DependsOn = append(p.DependsOn, d.text())
+			case len(ids[d.text()]) == 0:
+				missing[d.text()] = true
+			default:
+				p.DependsOn = append(p.DependsOn, ids[d.text()]...)
+			}
 		}
 	}
+	inv.tellMissing(missing)
 	return inv, nil
 }
 
-// parseJuliaManifest reads Manifest.toml, if it is one of Julia.
-func parseJuliaManifest(f *Lockfile) (Inventory, error) {
-	var inv Inventory
-	var top map[string]any
-	if err := decodeTOML(f.Data, &top); err != nil {
-		return inv, err
+func juliaSource(p *Package, n node, julia string) {
+	tree := n.get("git-tree-sha1").text()
+	switch {
+	case n.get("path").exists():
+		p.FirstParty = true
+	case n.get("repo-url").exists():
+		p.Origin = repository(strings.Clone(n.get("repo-url").text()), strings.Clone(cmp.Or(tree, n.get("repo-rev").text())))
+	case tree != "":
+		p.Origin = &gatehouse.Origin{Kind: "registry", Revision: strings.Clone(tree), Pinned: true}
 	}
-	if !isJulia(top) {
-		inv.Skip = "not a manifest of Julia: no package has a uuid"
-		return inv, nil
+	if p.Version == "" {
+		// The standard library comes with Julia and has its version.
+		p.Version = cmp.Or(julia, "unknown")
 	}
-	return readTrivy(Julia, newJuliaParser(), f.Data)
-}
-
-func isJulia(top map[string]any) bool {
-	if top["julia_version"] != nil || top["manifest_format"] != nil {
-		return true
-	}
-	for _, v := range top {
-		for _, t := range tableList(v) {
-			if t["uuid"] != nil {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -4,63 +4,48 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
 )
 
-type composerPackage struct {
-	Name, Version string
-	Require       any // an empty one is a list
-	// Provide and Replace are packages that it stands for.
-	Provide, Replace any
-	License          any
-	Source           struct{ Type, URL string }
-	Dist             struct{ Type, URL string }
-}
-
-// parseComposerLock reads composer.lock.
+// parseComposerLock reads composer.lock; see
+// https://getcomposer.org/doc/01-basic-usage.md#commit-your-composer-lock-file-to-version-control.
 func parseComposerLock(f *Lockfile) (Inventory, error) {
 	var inv Inventory
-	var lock struct {
-		Packages    []composerPackage
-		PackagesDev []composerPackage `json:"packages-dev"`
-		ContentHash string            `json:"content-hash"`
-		Hash        string
-	}
-	if err := decodeJSON(f.Data, &lock); err != nil {
+	root, err := jsonTree(f.Data)
+	if err != nil {
 		return inv, err
 	}
-	if lock.Packages == nil && lock.PackagesDev == nil && lock.ContentHash == "" && lock.Hash == "" {
+	shipped, dev := root.get("packages"), root.get("packages-dev")
+	if !shipped.exists() && !dev.exists() && !root.get("content-hash").exists() && !root.get("hash").exists() {
 		return inv, errors.New("it has neither packages nor a content hash, so it is no lockfile of composer")
 	}
-	asked := composerRequires(f)
-	ids := map[string]string{}
-	for _, list := range [][]composerPackage{lock.Packages, lock.PackagesDev} {
-		for _, p := range list {
-			ids[strings.ToLower(p.Name)] = p.Name + "@" + p.Version
-		}
+	if shipped.exists() && !shipped.isList() || dev.exists() && !dev.isList() && dev.text() != "" {
+		return inv, &gatehouse.Unscannable{Code: gatehouse.GapParse, Reason: `"packages" or "packages-dev" is no list`}
 	}
-	for k, list := range [][]composerPackage{lock.Packages, lock.PackagesDev} {
-		lines := jsonItemLines(f.Data, []string{"packages", "packages-dev"}[k])
-		for i, c := range list {
-			line := 0
-			if i < len(lines) {
-				line = lines[i]
+	inv.tellRepeated(root)
+	c := composerLock{inv: &inv, ids: map[string]string{}, origins: map[string]*gatehouse.Origin{}}
+	c.number(shipped, dev)
+	asked := composerAsks(f)
+	for _, list := range []node{shipped, dev} {
+		scope := gatehouse.ScopeRuntime
+		if list == dev {
+			scope = gatehouse.ScopeDev
+		}
+		for n := range list.children() {
+			for _, table := range []string{"provide", "replace"} {
+				for d := range n.get(table).children() {
+					inv.Knows = append(inv.Knows, strings.Clone(d.key()))
+				}
 			}
-			if c.Name == "" {
-				inv.gap(gatehouse.GapUnresolved, line, "", "a package has no name")
-				continue
+			if p, ok := c.read(n); ok {
+				p.Scope, p.Dev = scope, scope == gatehouse.ScopeDev
+				all := asked[strings.ToLower(p.Name)]
+				p.Direct = len(all) > 0
+				p.declare(all)
+				inv.add(p)
 			}
-			for _, table := range []any{c.Provide, c.Replace} {
-				entries, _ := table.(map[string]any)
-				inv.Knows = slices.AppendSeq(inv.Knows, maps.Keys(entries))
-			}
-			p := c.pkg(ids)
-			p.Line, p.Dev, p.Direct = line, k == 1, asked[strings.ToLower(c.Name)]
-			inv.add(p)
 		}
 	}
 	return inv, nil
@@ -70,63 +55,130 @@ func parseComposerLock(f *Lockfile) (Inventory, error) {
 // is installed: below "packages", or in Composer 1 as a list.
 func parseComposerInstalled(f *Lockfile) (Inventory, error) {
 	var inv Inventory
-	var content any
-	if err := decodeJSON(f.Data, &content); err != nil {
+	root, err := jsonTree(f.Data)
+	if err != nil {
 		return inv, err
 	}
-	if _, list := content.([]any); list {
-		content = map[string]any{"packages": content}
+	list := root
+	if !root.isList() {
+		list = root.get("packages")
 	}
-	var file struct {
-		Packages []composerPackage
-		Dev      []string `json:"dev-package-names"`
-	}
-	top, _ := content.(map[string]any)
-	if _, ok := top["packages"].([]any); !ok || redecode(top, &file) != nil {
+	if !list.isList() {
 		inv.Skip = "not a list of what composer installed"
 		return inv, nil
 	}
-	ids := map[string]string{}
-	for _, c := range file.Packages {
-		ids[strings.ToLower(c.Name)] = c.Name + "@" + c.Version
+	for n := range list.children() {
+		if !n.isMap() || n.get("name").exists() && n.get("name").kind() != nodeString {
+			inv.Skip = "not a list of what composer installed"
+			return inv, nil
+		}
 	}
-	lines := jsonItemLines(f.Data, "packages")
-	for i, c := range file.Packages {
-		if c.Name == "" {
-			inv.gap(gatehouse.GapUnresolved, 0, "", "a package has no name")
-			continue
+	dev := map[string]bool{}
+	for _, name := range root.get("dev-package-names").texts() {
+		dev[name] = true
+	}
+	c := composerLock{inv: &inv, ids: map[string]string{}, origins: map[string]*gatehouse.Origin{}}
+	c.number(list)
+	for n := range list.children() {
+		if p, ok := c.read(n); ok {
+			p.Installed, p.Dev = true, dev[p.Name]
+			if p.Dev {
+				p.Scope = gatehouse.ScopeDev
+			}
+			inv.add(p)
 		}
-		p := c.pkg(ids)
-		if i < len(lines) {
-			p.Line = lines[i]
-		}
-		p.Dev = slices.Contains(file.Dev, c.Name)
-		inv.add(p)
 	}
 	return inv, nil
 }
 
-// pkg is the package; ids are those of all packages by name.
-func (c *composerPackage) pkg(ids map[string]string) Package {
-	p := Package{Eco: Composer, Name: c.Name, Version: c.Version, Licenses: licenseNames(c.License),
-		FirstParty: c.Dist.Type == "path" && c.Source.URL == ""}
-	requires, _ := c.Require.(map[string]any)
-	for name := range requires {
-		if id := ids[strings.ToLower(name)]; id != "" {
+type composerLock struct {
+	inv     *Inventory
+	ids     map[string]string // of all packages by name in lower case
+	origins map[string]*gatehouse.Origin
+}
+
+func (c *composerLock) number(lists ...node) {
+	for _, list := range lists {
+		for n := range list.children() {
+			name := n.get("name").text()
+			c.ids[strings.ToLower(name)] = name + "@" + n.get("version").text()
+		}
+	}
+}
+
+// read makes the package of an entry; false if it has no name.
+func (c *composerLock) read(n node) (Package, bool) {
+	name := n.get("name").text()
+	if name == "" {
+		c.inv.gap(gatehouse.GapUnresolved, n.line(), "", "a package has no name")
+		return Package{}, false
+	}
+	source, dist := n.get("source"), n.get("dist")
+	p := Package{Eco: Composer, Name: name, Version: n.get("version").text(), Line: n.line(), EndLine: n.end(), Licenses: licenseTexts(n.get("license")),
+		FirstParty: dist.get("type").text() == "path" && source.get("url").text() == "",
+		Hashes:     digests(hexDigest("sha1", dist.get("shasum").text()))}
+	if p.Version == "" && !p.FirstParty {
+		c.inv.gap(gatehouse.GapUnresolved, p.Line, p.Name, fmt.Sprintf("%s has no version in the lockfile", p.Name))
+	}
+	switch abandoned := n.get("abandoned"); {
+	case abandoned.isTrue():
+		p.Deprecated = "abandoned"
+	case abandoned.kind() == nodeString && abandoned.text() != "":
+		p.Deprecated = "abandoned; use " + abandoned.text()
+	}
+	p.Origin = c.origin(n)
+	for d := range n.get("require").children() {
+		if p.Ranges == nil {
+			p.Ranges = map[string]string{}
+		}
+		p.Ranges[strings.ToLower(d.key())] = d.text()
+		if id := c.ids[strings.ToLower(d.key())]; id != "" {
 			p.DependsOn = append(p.DependsOn, id)
 		}
 	}
-	return p
+	return p, true
 }
 
-func composerRequires(f *Lockfile) map[string]bool {
-	asked := map[string]bool{}
-	for _, data := range f.context("composer.json") {
-		for _, name := range composerDependencies(data) {
-			asked[strings.ToLower(name)] = true
+// origin is the registry that is told of the download, or else the place that
+// composer downloads from.
+func (c *composerLock) origin(n node) *gatehouse.Origin {
+	if at := n.get("notification-url").text(); at != "" {
+		at = strings.TrimSuffix(strings.TrimSuffix(at, "/"), "/downloads")
+		if c.origins[at] == nil {
+			c.origins[at] = fromRegistry(strings.Clone(at))
+		}
+		return c.origins[at]
+	}
+	source, dist := n.get("source"), n.get("dist")
+	if url := strings.Clone(source.get("url").text()); url != "" {
+		return repository(url, strings.Clone(source.get("reference").text()))
+	}
+	if url := strings.Clone(dist.get("url").text()); url != "" {
+		if dist.get("type").text() == "path" {
+			return &gatehouse.Origin{Kind: "path", URL: url, Pinned: true}
+		}
+		return &gatehouse.Origin{Kind: "url", URL: redactURL(url), Revision: strings.Clone(dist.get("reference").text()), Pinned: commitID(dist.get("reference").text()) || dist.get("shasum").text() != ""}
+	}
+	return nil
+}
+
+// composerAsks are what the composer.json files ask for, by name in lower case.
+func composerAsks(f *Lockfile) asks {
+	found := asks{}
+	for _, p := range f.manifests("composer.json") {
+		root, err := jsonTree(PlainText(f.Others[p].Data))
+		if err != nil {
+			continue // said where it is compared with the lockfile
+		}
+		for table, scope := range map[string]gatehouse.Scope{"require": gatehouse.ScopeRuntime, "require-dev": gatehouse.ScopeDev} {
+			for d := range root.get(table).children() {
+				if strings.Contains(d.key(), "/") {
+					found.add(ask{name: strings.ToLower(d.key()), requirement: d.text(), scope: scope, workspace: workspaceOf(f.Path, p), at: gatehouse.Location{Path: p, Line: d.line()}})
+				}
+			}
 		}
 	}
-	return asked
+	return found
 }
 
 // composerDependencies are the packages that composer.json asks for; php itself

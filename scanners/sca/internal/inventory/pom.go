@@ -28,7 +28,8 @@ type pom struct {
 	relativePath             string // of the parent; empty if not given
 	properties               map[string]string
 	dependencies, managed    []dependency
-	up                       *pom // the parent, if it is in the target
+	urls                     []string // of repositories
+	up                       *pom     // the parent, if it is in the target
 }
 
 type coordinates struct{ group, artifact, version string }
@@ -36,7 +37,9 @@ type coordinates struct{ group, artifact, version string }
 type dependency struct {
 	coordinates
 	scope, kind, classifier string
-	line                    int
+	optional                bool
+	line, from              int    // from is the line in the file, line 0 if that is another one
+	file                    string // that the line is of
 }
 
 func (d *dependency) key() string {
@@ -97,7 +100,7 @@ func readPom(at string, data []byte) (one *pom, err error) {
 			root = e.Name.Local
 		}
 		if e.Name.Local == "dependency" {
-			d = &dependency{line: line}
+			d = &dependency{line: line, from: line, file: at}
 			target = nil
 			switch place := strings.Join(around, "/"); {
 			case place == "project/dependencies", place == "project/profiles/profile/dependencies":
@@ -139,6 +142,8 @@ func readPom(at string, data []byte) (one *pom, err error) {
 			case "relativePath":
 				one.relativePath = cmp.Or(text, "none")
 			}
+		case place == "project/repositories/repository" && name == "url":
+			one.urls = append(one.urls, redactURL(text))
 		case place == "project/properties", place == "project/profiles/profile/properties":
 			if _, ok := one.properties[name]; !ok || place == "project/properties" {
 				one.properties[name] = text
@@ -165,6 +170,8 @@ func (d *dependency) set(name, text string) {
 		d.kind = text
 	case "classifier":
 		d.classifier = text
+	case "optional":
+		d.optional = text == "true"
 	}
 }
 
@@ -335,7 +342,20 @@ func (one *pom) add(inv *Inventory, d dependency, all []*pom, managed map[string
 		version = cmp.Or(version, m.version)
 		scope = cmp.Or(scope, m.scope)
 	}
-	p := Package{Eco: Maven, Name: d.name(), Version: version, Line: d.line, Direct: true, Dev: scope == "test" || scope == "provided"}
+	p := Package{Eco: Maven, Name: d.name(), Version: version, Line: d.line, Direct: true, Dev: scope == "test" || scope == "provided", Scope: mavenScope(scope, d.optional)}
+	// The line to edit is that with the version, which may be in another file.
+	switch m, ok := managed[d.key()]; {
+	case d.version == "" && ok && m.version != "":
+		p.Declared = &gatehouse.Location{Path: m.file, Line: m.line}
+	case d.file != one.path:
+		p.Declared = &gatehouse.Location{Path: d.file, Line: d.from}
+	}
+	if scope == "system" {
+		p.Origin = &gatehouse.Origin{Kind: "path"}
+		p.Unmatched = "it is a file of the machine and not from a repository"
+	} else if urls := one.repositories(all); len(urls) == 1 {
+		p.Origin = &gatehouse.Origin{Kind: "registry", URL: urls[0], Pinned: !strings.HasSuffix(version, "-SNAPSHOT")}
+	}
 	p.FirstParty = own[p.Name]
 	if m := mavenExact.FindStringSubmatch(version); m != nil {
 		p.Version = m[1]
@@ -360,6 +380,31 @@ func (one *pom) add(inv *Inventory, d dependency, all []*pom, managed map[string
 	default:
 		inv.add(p)
 	}
+}
+
+// repositories are those that a project and its parents name.
+func (one *pom) repositories(all []*pom) []string {
+	var urls []string
+	for _, p := range all {
+		for _, u := range p.urls {
+			urls = append(urls, one.resolve(u, all))
+		}
+	}
+	return UniqueInOrder(urls)
+}
+
+// mavenScope is what a dependency is for; see
+// https://maven.apache.org/guides/introduction/introduction-to-dependency-mechanism.html#dependency-scope.
+func mavenScope(scope string, optional bool) gatehouse.Scope {
+	switch {
+	case scope == "test":
+		return gatehouse.ScopeTest
+	case scope == "provided":
+		return gatehouse.ScopeBuild
+	case optional:
+		return gatehouse.ScopeOptional
+	}
+	return gatehouse.ScopeRuntime
 }
 
 // mavenExact is "[1.2]", which means exactly that version.

@@ -42,7 +42,7 @@ func groupScope(name string) gatehouse.Scope {
 	switch strings.ToLower(name) {
 	case "test", "tests", "testing":
 		return gatehouse.ScopeTest
-	case "main", "default":
+	case "main", "default", "production", "assets":
 		return gatehouse.ScopeRuntime
 	}
 	return gatehouse.ScopeDev

@@ -16,37 +16,64 @@ import (
 // or a directory.
 func parsePipfileLock(f *Lockfile) (Inventory, error) {
 	var inv Inventory
-	var groups map[string]map[string]struct {
-		Version, Git, File, Path, Ref string
-		Editable                      bool
-	}
-	var top map[string]any
-	if err := decodeJSON(f.Data, &top); err != nil {
+	root, err := jsonTree(f.Data)
+	if err != nil {
 		return inv, err
 	}
-	if top["_meta"] == nil && top["default"] == nil {
+	meta := root.get("_meta")
+	if !meta.exists() && !root.get("default").exists() {
 		return inv, errors.New(`it has neither "_meta" nor "default", so it is no lockfile of pipenv`)
 	}
-	delete(top, "_meta")
-	// The rest is decoded again with types; "_meta" has others.
-	if err := redecode(top, &groups); err != nil {
-		return inv, fmt.Errorf("not valid for this kind of file: %w", err)
+	inv.tellRepeated(root)
+	indexes := map[string]*gatehouse.Origin{}
+	var first *gatehouse.Origin
+	for s := range meta.get("sources").children() {
+		o := fromRegistry(strings.Clone(s.get("url").text()))
+		indexes[s.get("name").text()] = o
+		first = cmp.Or(first, o)
 	}
-	direct := pipfileNames(f)
-	for group, packages := range groups {
-		lines := jsonKeyLines(f.Data, group)
-		for name, d := range packages {
-			p := Package{Eco: PyPI, Name: name, Version: strings.TrimLeft(d.Version, "="), Line: lines[name],
-				Dev: group != "default", Direct: direct[PythonName(name)]}
+	asked := pipfileAsks(f)
+	for group := range root.children() {
+		if group.key() == "_meta" {
+			continue
+		}
+		if !group.isMap() {
+			inv.gap(gatehouse.GapParse, group.line(), group.key(), fmt.Sprintf("the group %q is no table", group.key()))
+			continue
+		}
+		for d := range group.children() {
+			if !d.isMap() {
+				inv.gap(gatehouse.GapParse, d.line(), d.key(), "the entry is no table, so it is not known what is installed")
+				continue
+			}
+			p := Package{Eco: PyPI, Name: d.key(), Version: strings.TrimLeft(d.get("version").text(), "="), Line: d.line(), EndLine: d.end(),
+				Scope: gatehouse.ScopeRuntime, Origin: indexes[d.get("index").text()]}
+			if group.key() != "default" {
+				p.Scope, p.Dev = groupScope(group.key()), true
+			}
+			for _, h := range d.get("hashes").texts() {
+				algorithm, sum, _ := strings.Cut(h, ":")
+				p.Hashes = append(p.Hashes, digests(hexDigest(algorithm, sum))...)
+			}
+			git, file := strings.Clone(d.get("git").text()), strings.Clone(d.get("file").text())
 			switch {
-			case d.Path != "":
+			case d.get("path").exists():
 				p.FirstParty = true
-			case d.Version != "":
-			case d.Git != "" || d.File != "":
-				p.Version = d.Ref
-				p.Unmatched = fmt.Sprintf("it is installed from %q and not from PyPI", redactURL(cmp.Or(d.Git, d.File)))
+			case p.Version != "":
+				p.Origin = cmp.Or(p.Origin, first)
+			case git != "":
+				p.Version = strings.Clone(d.get("ref").text())
+				p.Origin = repository(git, p.Version)
+				p.Unmatched = fmt.Sprintf("it is installed from %q and not from PyPI", redactURL(git))
+			case file != "":
+				p.Origin = &gatehouse.Origin{Kind: "url", URL: redactURL(file), Pinned: len(p.Hashes) > 0}
+				p.Unmatched = fmt.Sprintf("it is installed from %q and not from PyPI", redactURL(file))
 			default:
 				p.Unmatched = "the lockfile gives no version"
+			}
+			if all := asked[PythonName(p.Name)]; len(all) > 0 {
+				p.Direct = true
+				p.declare(all)
 			}
 			inv.add(p)
 		}
@@ -54,15 +81,32 @@ func parsePipfileLock(f *Lockfile) (Inventory, error) {
 	return inv, nil
 }
 
-// pipfileNames are the packages that the Pipfile asks for.
-func pipfileNames(f *Lockfile) map[string]bool {
-	names := map[string]bool{}
-	for _, data := range f.context("Pipfile") {
-		for _, d := range pipfileDependencies(data) {
-			names[PythonName(d)] = true
+// pipfileAsks are the packages that the Pipfile asks for, by normalised name.
+func pipfileAsks(f *Lockfile) asks {
+	found := asks{}
+	for _, p := range f.manifests("Pipfile") {
+		root, err := tomlTree(PlainText(f.Others[p].Data))
+		if err != nil {
+			continue // said where it is compared with the lockfile
+		}
+		for table := range root.children() {
+			scope := gatehouse.ScopeDev
+			switch table.key() {
+			case "source", "requires", "scripts", "pipenv":
+				continue
+			case "packages":
+				scope = gatehouse.ScopeRuntime
+			}
+			for d := range table.children() {
+				requirement := d.text()
+				if d.isMap() {
+					requirement = d.get("version").text()
+				}
+				found.add(ask{name: PythonName(d.key()), requirement: requirement, scope: scope, workspace: workspaceOf(f.Path, p), at: gatehouse.Location{Path: p, Line: d.line()}})
+			}
 		}
 	}
-	return names
+	return found
 }
 
 func pipfileDependencies(data []byte) []string {
@@ -128,8 +172,10 @@ func parseCondaEnvironment(f *Lockfile) (Inventory, error) {
 // https://docs.conda.io/projects/conda-build/en/stable/resources/package-spec.html.
 func addConda(inv *Inventory, n *yaml.Node) {
 	spec := n.Value
-	if _, after, ok := strings.Cut(spec, "::"); ok {
-		spec = after // the channel
+	var origin *gatehouse.Origin
+	if channel, after, ok := strings.Cut(spec, "::"); ok {
+		origin = fromRegistry(channel)
+		spec = after
 	}
 	name, rest := spec, ""
 	if i := strings.IndexAny(spec, " =<>!~["); i >= 0 {
@@ -145,7 +191,7 @@ func addConda(inv *Inventory, n *yaml.Node) {
 	case version == "" || strings.ContainsAny(rest, "<>!~*,|["):
 		inv.gap(gatehouse.GapUnresolved, n.Line, name, fmt.Sprintf("%s is not pinned to one version, so it is not known what is installed; pin it (conda env export does)", name))
 	default:
-		inv.add(Package{Eco: conda, Name: strings.ToLower(name), Version: version, Line: n.Line})
+		inv.add(Package{Eco: conda, Name: strings.ToLower(name), Version: version, Line: n.Line, Requirement: rest, Origin: origin, Direct: true})
 	}
 }
 

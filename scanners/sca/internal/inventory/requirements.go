@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -28,7 +29,9 @@ func parseRequirements(f *Lockfile) (Inventory, error) {
 	}
 	var bad []badLine
 	good := 0
-	for _, l := range requirementLines(string(f.Data)) {
+	lines := requirementLines(string(f.Data))
+	index := readPipIndex(lines)
+	for _, l := range lines {
 		if strings.HasPrefix(l.text, "-") {
 			good++
 			parseRequirementOption(f, &inv, l.line, l.text)
@@ -40,6 +43,7 @@ func parseRequirements(f *Lockfile) (Inventory, error) {
 		case r.url != "":
 			good++
 			inv.gap(gatehouse.GapUnmatched, l.line, cmp.Or(r.name, redactURL(r.url)), fmt.Sprintf("%s is installed from a URL, so no advisory can be matched; install a release by version", cmp.Or(r.name, "the package")))
+			inv.addElsewhere(f, r.name, r.url, l)
 		case r.name == "":
 			bad = append(bad, badLine{l.line, l.text})
 		case r.version == "":
@@ -47,7 +51,13 @@ func parseRequirements(f *Lockfile) (Inventory, error) {
 			inv.gap(gatehouse.GapUnresolved, l.line, r.name, fmt.Sprintf("%s is not pinned to one version, so it is not known what is installed; pin it with == (pip-compile and pip freeze do)", r.name))
 		default:
 			good++
-			inv.add(Package{Eco: PyPI, Name: r.name, Version: r.version, Line: l.line, Direct: !l.via, Dev: devFile(f.Path)})
+			p := Package{Eco: PyPI, Name: r.name, Version: r.version, Line: l.line, Direct: !l.via, Hashes: requirementHashes(l.text)}
+			p.Scope, p.Dev = requirementsScope(f.Path)
+			if p.Direct {
+				p.Requirement = r.spec
+			}
+			p.Origin = index.origin(len(p.Hashes) > 0)
+			inv.add(p)
 		}
 	}
 	base := strings.ToLower(path.Base(f.Path))
@@ -64,6 +74,90 @@ func parseRequirements(f *Lockfile) (Inventory, error) {
 		inv.gap(gatehouse.GapParse, b.line, "", fmt.Sprintf("the line is no requirement of pip; correct it, or rename the file if it is not for pip"))
 	}
 	return inv, nil
+}
+
+// requirementsScope tells from the name of a file what it is for.
+func requirementsScope(name string) (gatehouse.Scope, bool) {
+	if devFile(name) {
+		return gatehouse.ScopeDev, true
+	}
+	return gatehouse.ScopeRuntime, false
+}
+
+// addElsewhere adds a package that is installed from a URL or a repository.
+func (inv *Inventory) addElsewhere(f *Lockfile, name, url string, l requirementLine) {
+	if _, egg, ok := strings.Cut(url, "#egg="); ok && name == "" {
+		name, _, _ = strings.Cut(egg, "&")
+	}
+	if name == "" {
+		return
+	}
+	hashes := requirementHashes(l.text)
+	p := Package{Eco: PyPI, Name: strings.Clone(name), Line: l.line, Direct: true, Hashes: hashes, Origin: pipOrigin(strings.Clone(url), len(hashes) > 0),
+		Unmatched: "it is installed from a URL and not by its version from PyPI"}
+	p.Scope, p.Dev = requirementsScope(f.Path)
+	inv.add(p)
+}
+
+// pipOrigin reads "git+https://host/repository.git@revision#egg=name" and plain
+// URLs; see https://pip.pypa.io/en/stable/topics/vcs-support/.
+func pipOrigin(url string, digested bool) *gatehouse.Origin {
+	url, fragment, _ := strings.Cut(url, "#")
+	vcs, rest, ok := strings.Cut(url, "+")
+	if !ok || !slices.Contains([]string{"git", "hg", "svn", "bzr"}, vcs) {
+		pinned := digested || strings.Contains(fragment, "sha256=") || strings.Contains(fragment, "sha512=")
+		return &gatehouse.Origin{Kind: "url", URL: redactURL(url), Pinned: pinned}
+	}
+	revision := ""
+	if i := strings.LastIndexByte(rest, '@'); i > strings.LastIndexByte(rest, '/') {
+		rest, revision = rest[:i], rest[i+1:]
+	}
+	return repository(rest, revision)
+}
+
+var requirementHash = regexp.MustCompile(`--hash[= ]\s*(\w+):([0-9a-fA-F]+)`)
+
+// requirementHashes are the digests of the archives that a line allows.
+func requirementHashes(text string) []string {
+	if !strings.Contains(text, "--hash") {
+		return nil
+	}
+	var found []string
+	for _, m := range requirementHash.FindAllStringSubmatch(text, -1) {
+		found = append(found, digests(hexDigest(m[1], m[2]))...)
+	}
+	return found
+}
+
+// pipIndex is where the lines of a file tell pip to look; without any it is
+// what pip is configured with, which is not known.
+type pipIndex struct {
+	url   string
+	extra bool // the same name may come from another index
+}
+
+func readPipIndex(lines []requirementLine) (index pipIndex) {
+	for _, l := range lines {
+		name, value, _ := strings.Cut(strings.Replace(l.text, "=", " ", 1), " ")
+		switch name {
+		case "-i", "--index-url", "--pypi-url":
+			index.url = strings.TrimSpace(value)
+		case "--extra-index-url", "-f", "--find-links":
+			index.extra = true
+		}
+	}
+	return index
+}
+
+func (x pipIndex) origin(digested bool) *gatehouse.Origin {
+	switch {
+	case x.extra:
+		// pip takes the newest of all indexes: which one is not known.
+		return &gatehouse.Origin{Kind: "registry", Pinned: digested}
+	case x.url != "":
+		return fromRegistry(strings.Clone(x.url))
+	}
+	return nil
 }
 
 type requirementLine struct {
@@ -216,6 +310,7 @@ func parseRequirementOption(f *Lockfile, inv *Inventory, line int, text string) 
 		value, _, _ = strings.Cut(value, " ")
 		if strings.Contains(value, "://") || strings.HasPrefix(value, "git+") || strings.Contains(value, "@") && !strings.HasPrefix(value, ".") {
 			inv.gap(gatehouse.GapUnmatched, line, redactURL(value), "the package is installed from a repository, so no advisory can be matched; install a release by version")
+			inv.addElsewhere(f, "", value, requirementLine{line: line, text: text})
 		}
 	}
 }
@@ -230,6 +325,7 @@ func redactURL(s string) string {
 	if i := strings.LastIndexByte(host, '@'); i >= 0 {
 		host = host[i+1:]
 	}
+	host, _, _ = strings.Cut(host, "?")
 	if slash {
 		host += "/"
 	}

@@ -10,7 +10,7 @@ import (
 
 // hashes are names that stand right before the hash of public data: of
 // packages, files, commits.
-var hashes = regexp.MustCompile(`(?i)(?:\bh1[:=]|\bsha-?(?:1|224|256|384|512)(?:sum)?["']?\s*[-:=(]|\bmd5(?:sum)?["']?\s*[-:=(]|(?:integrity|checksum|digest|etag|commit|revision|thumbprint|fingerprint)["']?\s*[:=]+)[\s"']*(?:sha\d+-)?$`)
+var hashes = regexp.MustCompile(`(?i)(?:\bh1[:=]|sha-?(?:1|224|256|384|512)(?:sum)?["']?\s*[-:=(]|\bmd5(?:sum)?["']?\s*[-:=(]|(?:integrity|checksum|digest|etag|commit|revision|thumbprint|fingerprint)["']?\s*[:=]+)[\s"']*(?:sha\d+-)?$`)
 
 // public are names of what everybody may know, besides those that the rules of
 // gitleaks list: the name before the value decides.
@@ -69,6 +69,9 @@ var slashed = regexp.MustCompile(`^[\w.-]*(?:/[a-z][a-z_.-]*){2,}$`)
 // named is a name and a value.
 var named = regexp.MustCompile(`^[A-Za-z_]{3,30}=[^=]`)
 
+// joined is a name of words and short numbers, in one case each.
+var joined = regexp.MustCompile(`^(?:[A-Z]?[a-z]{1,12}|[A-Z]{1,12})\d{0,2}(?:[-_.](?:(?:[A-Z]?[a-z]{1,12}|[A-Z]{1,12})\d{0,2}|\d{1,3}))+$`)
+
 // list is what stands between two items of a list on different lines.
 var list = regexp.MustCompile(`,[ \t]*\r?\n`)
 
@@ -95,8 +98,8 @@ func unlikely(t *Text, judged bool) string {
 		return "its name is that of something public"
 	case publicKeys.Match(t.secret()):
 		return "it is a public key"
-	case !judged && (slashed.Match(t.secret()) || named.Match(t.secret())):
-		return "it is a path, or a name and a value"
+	case !judged && (slashed.Match(t.secret()) || named.Match(t.secret()) || joined.Match(t.secret())):
+		return "it is a name, a path, or a name and a value"
 	case inVectors(t):
 		return "it stands among test vectors of cryptography"
 	case keyID.Match(before):

@@ -93,7 +93,7 @@ var template = regexp.MustCompile(`\$\{|\$\(|\{\{|\}\}|\{[\w.:!]*\}|<[/A-Za-z][\
 // expression is a part of a program, a path, an address or a rule.
 var expression = regexp.MustCompile(`[A-Za-z_]\w*\(|\(\)|^(?:\.{0,2}|~)/|^[A-Za-z]:\\|://|=>|\[\]|\[['"]|&&|\|\||^\w+(?::\w+)?(?:\|\w+(?:[:=][\w,]+)?)+$` +
 	`|^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\.(?i:txt|json|ya?ml|pem|key|crt|js|ts|tsx|jsx|vue|py|go|java|html?|php|rb|properties|env|cfg|conf|ini|md|log|csv|xml|sh|css|png|svg)$` +
-	`|^(?:[\w-]+/){1,}[\w.-]*$|^[\w-]+(?:\.[A-Za-z_]+)+$|^\^|^/.*/\w*$|^[,;:&=.)\]]|^[\w-]+(?:\.[\w-]+)+:\d{2,5}(?:/.*)?$|^unix:`)
+	`|^(?:[\w-]+/){1,}[\w.-]*$|^[\w-]+(?:\.[A-Za-z_]+)+$|^\^|^/.*/\w*$|^[,;:&=.)\]]|^[\w-]+(?:\.[\w-]+)+:\d{2,5}(?:/.*)?$|^(?:unix|urn):|^localhost:\d+|^\{["\\]|\w:$`)
 
 // Password says why a text that stands where a password belongs is none, and, if
 // it may be one, what makes it doubtful. Both are clauses, and may be empty.
