@@ -3,6 +3,7 @@ package match
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"regexp/syntax"
 	"runtime"
 	"slices"
@@ -60,7 +61,7 @@ func New(rules []Rule) (*Matcher, error) {
 			m.whole = append(m.whole, i)
 		}
 		if f.First {
-			rl.headed = lazy.Make(func() string { return `\A(?:` + f.Lead.Expr.String() + `)` })
+			rl.headed = lazy.Make(func() string { return `\A(?:` + behindLead(r.Expr.String(), &f.Lead) + `)` })
 		}
 		probe, probed := f.Probe()
 		if probed {
@@ -93,6 +94,26 @@ func New(rules []Rule) (*Matcher, error) {
 	m.automaton, err = automaton.Compile(patterns)
 	return m, err
 }
+
+// behindLead is the text of an expression without its lead. It is cut out of the
+// text if that is seen to give the same: to print a tree takes milliseconds if
+// it has large classes without regard to case.
+func behindLead(expr string, lead *factor.Lead) string {
+	if lead.Max == 0 && !lead.Boundary {
+		return expr
+	}
+	flags := leadingFlags.FindString(expr)
+	for _, end := range []string{"}?", `\b`} {
+		if _, rest, ok := strings.Cut(expr[len(flags):], end); ok {
+			if tree, err := syntax.Parse(flags+rest, syntax.Perl); err == nil && tree.Equal(lead.Expr) {
+				return flags + rest
+			}
+		}
+	}
+	return lead.Expr.String()
+}
+
+var leadingFlags = regexp.MustCompile(`^(?:\(\?[imsU]+\))?`)
 
 // screenOf returns nil if there is no screen.
 func screenOf(expr string) *screening {
