@@ -218,6 +218,7 @@ func (t *text) coverage() {
 		t.table(rows)
 	}
 	t.databases()
+	t.unmatched()
 	t.vexDocuments()
 	t.skips()
 }
@@ -278,6 +279,21 @@ func (t *text) databases() {
 			s += ", from " + some(db.Sources, 5)
 		}
 		t.para(2, s+".", dim, 0)
+	}
+}
+
+// unmatched counts what no advisory can be found about.
+func (t *text) unmatched() {
+	for _, s := range t.view.report.Coverage.Scanners {
+		var parts []string
+		total := 0
+		for _, eco := range slices.Sorted(maps.Keys(s.Unmatched)) {
+			parts = append(parts, fmt.Sprintf("%s %s", thousands(s.Unmatched[eco]), clean(eco)))
+			total += s.Unmatched[eco]
+		}
+		if total > 0 {
+			t.para(2, fmt.Sprintf("Listed by %s without a source of advisories: %s.", clean(s.Name), strings.Join(parts, ", ")), dim, 0)
+		}
 	}
 }
 

@@ -258,14 +258,26 @@ func (s *scanner) report(ctx context.Context, file string, data []byte, inv inve
 	in := &place{file, inventory.NewGraph(inv.Packages), managerOf(file, data)}
 	counts := map[*inventory.Ecosystem]int{}
 	for i := range inv.Packages {
+		if k := &inv.Packages[i]; !k.FirstParty {
+			counts[k.Eco]++
+		}
+	}
+	unwatched, err := s.unwatched(counts)
+	if err != nil {
+		return err
+	}
+	for i := range inv.Packages {
 		k := &inv.Packages[i]
 		if k.FirstParty {
 			continue
 		}
-		counts[k.Eco]++
 		c := k.Component(in.graph.ByID)
 		c.Location.Path = file
+		c.Unmatched = unwatched[k.Eco]
 		p.AddComponent(c)
+	}
+	for eco := range unwatched {
+		delete(counts, eco)
 	}
 	if s.matcher == nil {
 		total := 0
@@ -286,7 +298,7 @@ func (s *scanner) report(ctx context.Context, file string, data []byte, inv inve
 			return ctx.Err()
 		}
 		k := &inv.Packages[i]
-		if k.FirstParty || blind[k.Eco] {
+		if k.FirstParty || blind[k.Eco] || unwatched[k.Eco] != "" {
 			continue
 		}
 		if err := s.matchOne(in, k, p); err != nil {
@@ -294,6 +306,33 @@ func (s *scanner) report(ctx context.Context, file string, data []byte, inv inve
 		}
 	}
 	return nil
+}
+
+// unwatched says why there are no advisories for the ecosystems of delivery
+// among those that occur.
+func (s *scanner) unwatched(counts map[*inventory.Ecosystem]int) (map[*inventory.Ecosystem]string, error) {
+	why := map[*inventory.Ecosystem]string{}
+	for eco := range counts {
+		if !eco.Delivery() {
+			continue
+		}
+		covered := false
+		if s.matcher != nil {
+			var err error
+			if covered, err = s.matcher.covers(eco); err != nil {
+				return nil, databaseError(err)
+			}
+		}
+		switch {
+		case eco.Database == "":
+			why[eco] = "no source has advisories for " + eco.Label
+		case s.matcher == nil:
+			why[eco] = "there is no vulnerability database"
+		case !covered:
+			why[eco] = "the vulnerability database has no advisories for " + eco.Label
+		}
+	}
+	return why, nil
 }
 
 // reportBlind reports the ecosystems for which the database has nothing.
