@@ -5,7 +5,7 @@
 // bibliographic search", CACM 18(6), 1975) with all failure transitions
 // resolved, so that each byte of text costs one table look-up. Bytes that occur
 // in no pattern share one column of the table, which keeps it in the cache. Both
-// halves of a text are gone over at once. See docs/decisions for what else was
+// halves of a text are gone over at once. See decision 0008 for what else was
 // tried.
 package automaton
 
