@@ -122,12 +122,12 @@ func between(rng *rand.Rand) string {
 }
 
 func TestSameAsWholeText(t *testing.T) {
-	t.Run("as it is", func(t *testing.T) { sameAsWholeText(t, func(*match.Matcher) {}) })
-	t.Run("with all screens", func(t *testing.T) { sameAsWholeText(t, (*match.Matcher).ScreenAtOnce) })
-	t.Run("with few heads", func(t *testing.T) { sameAsWholeText(t, (*match.Matcher).FewHeads) })
+	t.Run("as it is", func(t *testing.T) { sameAsWholeText(t, 1, func(*match.Matcher) {}) })
+	t.Run("with all screens", func(t *testing.T) { sameAsWholeText(t, 8, (*match.Matcher).ScreenAtOnce) })
+	t.Run("with few heads", func(t *testing.T) { sameAsWholeText(t, 8, (*match.Matcher).FewHeads) })
 }
 
-func sameAsWholeText(t *testing.T, change func(*match.Matcher)) {
+func sameAsWholeText(t *testing.T, step int, change func(*match.Matcher)) {
 	_, rs := builtin(t)
 	m, err := match.New(rs)
 	if err != nil {
@@ -139,7 +139,7 @@ func sameAsWholeText(t *testing.T, change func(*match.Matcher)) {
 	hit := make([]int, len(rs))
 	total := 0
 	for range rounds {
-		for i := range rs {
+		for i := 0; i < len(rs); i += step {
 			var b strings.Builder
 			for range 1 + rng.IntN(6) {
 				b.WriteString(between(rng))
@@ -169,6 +169,9 @@ func sameAsWholeText(t *testing.T, change func(*match.Matcher)) {
 	}
 	t.Logf("%d matches", total)
 	for i, n := range hit {
+		if i%step != 0 {
+			continue
+		}
 		for try := 0; n == 0 && try < 50; try++ { // bad luck so far
 			s, err := sample.Match(rs[i].Expr.String(), rng, 3)
 			if err != nil {
@@ -190,7 +193,7 @@ func TestLetters(t *testing.T) {
 	rng := rand.New(rand.NewPCG(15, 16))
 	letters := strings.NewReplacer("s", "\u017f", "S", "\u017f", "k", "\u212a", "K", "\u212a")
 	total := 0
-	for i := 0; i < len(rs); i += 12 {
+	for i := 0; i < len(rs); i += 60 {
 		var b strings.Builder
 		for b.Len() < 70_000 { // more than is made plain at a time
 			b.WriteString(strings.Repeat("Ma\u017fs 5 \u212a, ", rng.IntN(400)))
