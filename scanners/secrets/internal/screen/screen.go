@@ -110,8 +110,7 @@ func Longest(re *syntax.Regexp) (int, bool) {
 // set is a set of positions.
 type set []uint64
 
-func (s set) add(p int)      { s[p>>6] |= 1 << (p & 63) }
-func (s set) has(p int) bool { return s[p>>6]&(1<<(p&63)) != 0 }
+func (s set) add(p int) { s[p>>6] |= 1 << (p & 63) }
 
 func (s set) or(t set) {
 	for i, w := range t {
