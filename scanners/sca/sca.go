@@ -78,7 +78,7 @@ type scanner struct {
 func want(f gatehouse.FileInfo) gatehouse.Want {
 	format := inventory.FormatOf(f.Path)
 	if format == nil && path.Base(f.Path) != inventory.PomFile {
-		return gatehouse.Want{}
+		return gatehouse.Want{Scan: inventory.InstalledOf(f.Path, f.Bytes, f.Mode) != nil}
 	}
 	if dir := installedIn(f.Path); dir != "" {
 		return gatehouse.Want{Skip: fmt.Sprintf("below %s: the lockfile of an installed package does not say what is installed", dir)}
@@ -199,11 +199,17 @@ func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.
 	if path.Base(f.Path) == inventory.PomFile {
 		return s.scanPoms(ctx, map[string]*gatehouse.File{f.Path: f}, []string{f.Path}, p)
 	}
-	format := inventory.FormatOf(f.Path)
-	if format == nil {
-		return nil
+	if format := inventory.FormatOf(f.Path); format != nil {
+		return s.scan(ctx, lock, format.Parse, p)
 	}
-	return s.scan(ctx, lock, format.Parse, p)
+	if kind := inventory.InstalledOf(f.Path, f.Bytes, f.Mode); kind != nil {
+		inv, err := inventory.Safely(&inventory.Lockfile{Path: f.Path, Data: f.Data}, kind.Parse)
+		if errs := s.report(ctx, f.Path, nil, inv, p); err == nil {
+			err = errs
+		}
+		return err
+	}
+	return nil
 }
 
 func (s *scanner) scanGroup(ctx context.Context, g *gatehouse.Group, p *gatehouse.Pass) error {
