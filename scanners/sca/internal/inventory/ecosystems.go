@@ -44,7 +44,7 @@ var (
 // Delivery reports whether the packages build, test, deliver or run the target
 // rather than being part of it. Nearly each repository has some, and for most
 // kinds nobody publishes advisories: that they were not matched is counted, and
-// is no gap. See docs/decisions/0012-unmatched-components.md.
+// is no gap. See docs/decisions/0009-unmatched-components.md.
 func (e *Ecosystem) Delivery() bool {
 	switch e {
 	case GitHubActions, GitLab, Docker, Helm, Terraform, GitHub, PreCommit:
