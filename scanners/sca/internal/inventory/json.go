@@ -74,39 +74,3 @@ func jsonKeyLines(data []byte, path ...string) map[string]int {
 	walk(path)
 	return lines
 }
-
-// jsonItemLines gives the lines on which the items of the list at the key of
-// the top level start.
-func jsonItemLines(data []byte, key string) []int {
-	var lines []int
-	index := newLineIndex(data)
-	d := json.NewDecoder(bytes.NewReader(data))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil
-	}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return nil
-		}
-		if t != key {
-			var skip json.RawMessage
-			if d.Decode(&skip) != nil {
-				return nil
-			}
-			continue
-		}
-		if t, err := d.Token(); err != nil || t != json.Delim('[') {
-			return nil
-		}
-		for d.More() {
-			var item json.RawMessage
-			if d.Decode(&item) != nil {
-				return nil
-			}
-			lines = append(lines, index.line(d.InputOffset()-int64(len(item))))
-		}
-		return lines
-	}
-	return nil
-}

@@ -218,18 +218,3 @@ func licenseNames(v any) []string {
 	}
 	return nil
 }
-
-// redecode gives a decoded document the types of v.
-func redecode(from any, v any) error {
-	b, err := json.Marshal(from)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(b, v); err != nil {
-		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return fmt.Errorf("%q is a %s", t.Field, t.Value)
-		}
-		return err
-	}
-	return nil
-}

@@ -347,33 +347,3 @@ func (k pnpmKeys) ref(name, version string) yarnPattern {
 	n, v := k.split(key)
 	return yarnPattern{n, v}
 }
-
-// yamlKeyLines gives the lines of the keys of a mapping at the top level, as
-// long as it is written in block style.
-func yamlKeyLines(text, section string) map[string]int {
-	lines := map[string]int{}
-	n, inside := 0, false
-	for line := range strings.Lines(text) {
-		n++
-		line = strings.TrimRight(line, " \n")
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		switch indent(line) {
-		case 0:
-			inside = line == section+":"
-		case 2:
-			if !inside {
-				continue
-			}
-			key := strings.TrimSpace(line)
-			if i := strings.LastIndex(key, ":"); i > 0 && i == len(key)-1 {
-				key = key[:i]
-			} else if before, _, ok := strings.Cut(key, ": "); ok {
-				key = before
-			}
-			lines[strings.Trim(key, `'"`)] = n
-		}
-	}
-	return lines
-}

@@ -71,7 +71,7 @@ func parseRequirements(f *Lockfile) (Inventory, error) {
 			inv.gap(gatehouse.GapParse, b.line, "", fmt.Sprintf("%d more lines are no requirements of pip", len(bad)-most))
 			break
 		}
-		inv.gap(gatehouse.GapParse, b.line, "", fmt.Sprintf("the line is no requirement of pip; correct it, or rename the file if it is not for pip"))
+		inv.gap(gatehouse.GapParse, b.line, "", "the line is no requirement of pip; correct it, or rename the file if it is not for pip")
 	}
 	return inv, nil
 }

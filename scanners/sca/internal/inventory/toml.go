@@ -92,20 +92,6 @@ func stringList(v any) []string {
 	return list
 }
 
-func tableList(v any) []map[string]any {
-	if tables, ok := v.([]map[string]any); ok {
-		return tables
-	}
-	var list []map[string]any
-	items, _ := v.([]any)
-	for _, item := range items {
-		if m, ok := item.(map[string]any); ok {
-			list = append(list, m)
-		}
-	}
-	return list
-}
-
 func values[K comparable, V any](m map[K]V) []V {
 	list := make([]V, 0, len(m))
 	for _, v := range m {
