@@ -82,7 +82,8 @@ func badReport() *gatehouse.Report {
 		Components: []gatehouse.Component{
 			{Package: pkg, Location: gatehouse.Location{Path: "package-lock.json"}, Licenses: []string{"SSPL-1.0"}},
 			{Package: gatehouse.Package{Purl: "pkg:npm/b@1", Name: "b", Version: "1"}, Location: gatehouse.Location{Path: "package-lock.json"}, Licenses: []string{"see LICENSE file"}},
-			{Package: gatehouse.Package{Purl: "pkg:npm/c@1", Name: "c", Version: "1"}, Location: gatehouse.Location{Path: "package-lock.json"}},
+			{Package: gatehouse.Package{Purl: "pkg:npm/c@1", Name: "c", Version: "1"}, Location: gatehouse.Location{Path: "package-lock.json"}, InstallScript: true,
+				Origin: &gatehouse.Origin{Kind: "url", URL: "http://example.test/c.tgz"}},
 		},
 		Coverage: gatehouse.Coverage{
 			Files:    []gatehouse.FileCoverage{{Path: "main.tf", Bytes: 10, Scanned: []string{"iac"}}},
@@ -141,7 +142,7 @@ func mustDecide(t testing.TB, s *Set, r *gatehouse.Report, waivers ...gatehouse.
 // strict turns on the rules that are off by default. Rules for the same thing
 // exclude each other, so two sets of settings are needed.
 var strict = []map[string]any{
-	{"coverage.required_scanners": []string{"secrets"}, "vulnerabilities.only_fixable": true, "licenses.unlicensed": "warn"},
+	{"coverage.required_scanners": []string{"secrets"}, "vulnerabilities.only_fixable": true, "licenses.unlicensed": "warn", "dependencies.install_scripts": "deny", "dependencies.insecure_origin": "warn"},
 	{"licenses.unlicensed": "deny", "licenses.unreadable": "deny"},
 }
 

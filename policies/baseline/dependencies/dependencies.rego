@@ -1,0 +1,138 @@
+# METADATA
+# custom:
+#   controls: [SSDF:PW.4, SSDF:PS.3, NIST-800-53:SR-3, NIST-800-53:SR-11, OWASP:CICD-SEC-3]
+package gatehouse.baseline.dependencies
+
+import data.gatehouse.baseline.lib
+
+settings := data.gatehouse.settings.dependencies
+
+# METADATA
+# title: Dependencies come from where they should, and stay what they are
+# description: |
+#   A dependency breaks one of the checks that are set to deny: it can change
+#   without notice, its digest is not recorded, it comes from another registry
+#   than it should, or it runs code when it is installed.
+# custom:
+#   id: GH-DEP-001
+#   severity: HIGH
+#   solution: Pin the dependency to a commit or digest, take it from the registry that it belongs to, or allow it in the settings of dependencies.
+deny contains result(p, "HIGH") if {
+	some p in problems
+	settings[p.check] == "deny"
+}
+
+# METADATA
+# title: Dependencies come from where they should, and stay what they are
+# description: A summary for each of the checks that are set to warn.
+# custom:
+#   id: GH-DEP-002
+#   severity: LOW
+#   solution: Look at them, and set the check in the settings of dependencies to deny or ignore.
+warn contains {"msg": msg, "severity": "LOW", "check": check} if {
+	some check, title in titles
+	settings[check] == "warn"
+	found := {lib.package_text(p.component) | some p in problems; p.check == check}
+	count(found) > 0
+	msg := sprintf("%s %s: %s", [
+		lib.count_text(count(found), "dependency", "dependencies"), title,
+		concat(", ", array.slice(sort(found), 0, 10)),
+	])
+}
+
+titles := {
+	"unpinned": "can change without notice",
+	"insecure_origin": "without a protected connection",
+	"missing_hashes": "without a digest in the lockfile",
+	"install_scripts": "with code that runs at installation",
+	"deprecated": "that should no longer be used",
+	"registries": "from a registry that is not allowed",
+	"internal": "of our own from a foreign registry",
+	"denied": "that may not be used",
+}
+
+enabled := {check | some check, _ in titles; settings[check] in {"deny", "warn"}}
+
+result(p, severity) := {
+	"msg": sprintf("%s %s", [lib.package_text(p.component), p.why]),
+	"severity": severity,
+	"path": p.component.location.path,
+	"line": object.get(p.component.location, "line", 0),
+	"purl": p.component.purl,
+	"check": p.check,
+}
+
+problems contains {"check": "unpinned", "component": c, "why": why} if {
+	"unpinned" in enabled
+	some c in input.components
+	c.origin.kind in {"git", "url"}
+	not c.origin.pinned
+	why := sprintf("is taken from %s, which can give something else tomorrow: pin it to a commit or a digest", [c.origin.url])
+}
+
+problems contains {"check": "insecure_origin", "component": c, "why": why} if {
+	"insecure_origin" in enabled
+	some c in input.components
+	some scheme in ["http://", "git://", "ftp://", "svn://"]
+	startswith(c.origin.url, scheme)
+	why := sprintf("is taken from %s without protection against changes on the way: use https", [c.origin.url])
+}
+
+problems contains {"check": "missing_hashes", "component": c, "why": why} if {
+	"missing_hashes" in enabled
+	some c in input.components
+	c.origin.kind == "registry"
+	count(object.get(c, "hashes", [])) == 0
+	why := "has no digest in the lockfile, so a changed archive would not be noticed: make the lockfile anew with digests"
+}
+
+problems contains {"check": "install_scripts", "component": c, "why": why} if {
+	"install_scripts" in enabled
+	some c in input.components
+	c.install_script
+	not named(c, settings.install_scripts_allowed)
+	why := "runs code of its own when it is installed: review it, and add its name to install_scripts_allowed"
+}
+
+problems contains {"check": "deprecated", "component": c, "why": why} if {
+	"deprecated" in enabled
+	some c in input.components
+	c.deprecated != ""
+	why := sprintf("should no longer be used: %s", [c.deprecated])
+}
+
+problems contains {"check": "registries", "component": c, "why": why} if {
+	"registries" in enabled
+	some c in input.components
+	c.origin.kind == "registry"
+	not from(c.origin.url, settings.registries_allowed)
+	why := sprintf("comes from the registry %s, which is not among registries_allowed", [c.origin.url])
+}
+
+problems contains {"check": "internal", "component": c, "why": why} if {
+	"internal" in enabled
+	some c in input.components
+	named(c, settings.internal_names)
+	not from(object.get(c, ["origin", "url"], ""), settings.internal_registries)
+	not object.get(c, ["origin", "kind"], "") in {"workspace", "path"}
+	why := sprintf("is a name of our own, and does not come from a registry of ours (%s): somebody else may have taken the name there", [
+		object.get(c, ["origin", "url"], "the file does not say from where"),
+	])
+}
+
+problems contains {"check": "denied", "component": c, "why": "may not be used: its name is in denied_names"} if {
+	"denied" in enabled
+	some c in input.components
+	named(c, settings.denied_names)
+}
+
+# named holds if the name matches a pattern; * stands for any characters.
+named(c, patterns) if {
+	some pattern in patterns
+	glob.match(pattern, [], c.name)
+}
+
+from(url, prefixes) if {
+	some prefix in prefixes
+	startswith(url, prefix)
+}

@@ -1,0 +1,83 @@
+package gatehouse.baseline.dependencies_test
+
+import data.gatehouse.baseline.dependencies
+
+component(extra) := object.union(
+	{
+		"purl": "pkg:npm/left-pad@1.3.0", "ecosystem": "npm", "name": "left-pad", "version": "1.3.0",
+		"location": {"path": "package-lock.json", "line": 5}, "direct": true, "dev": false, "license_choices": [], "licenses_readable": true,
+	},
+	extra,
+)
+
+with_settings(overrides) := object.union(data.gatehouse.settings.dependencies, overrides)
+
+registry := {"kind": "registry", "url": "https://registry.npmjs.org/left-pad/-/left-pad-1.3.0.tgz", "pinned": true}
+
+bad := {
+	"insecure_origin": {"origin": {"kind": "url", "url": "http://example.test/a.tgz", "pinned": true}},
+	"unpinned": {"origin": {"kind": "git", "url": "https://example.test/a.git", "pinned": false}},
+	"missing_hashes": {"origin": registry},
+	"install_scripts": {"install_script": true},
+	"deprecated": {"deprecated": "use String.prototype.padStart"},
+	"registries": {"origin": registry},
+	"internal": {"origin": registry},
+	"denied": {},
+}
+
+names := {"registries_allowed": ["https://npm.acme.test/"], "internal_names": ["left-*"], "internal_registries": ["https://npm.acme.test/"], "denied_names": ["left-pad"]}
+
+off := {check: "ignore" | some check, _ in bad}
+
+test_deny_what_is_set_to_deny if {
+	every check, extra in bad {
+		found := dependencies.deny with input as {"components": [component(extra)]}
+			with data.gatehouse.settings.dependencies as with_settings(object.union(object.union(off, names), {check: "deny"}))
+		count(found) == 1
+		some r in found
+		r.check == check
+		r.path == "package-lock.json"
+	}
+}
+
+test_warn_what_is_set_to_warn if {
+	every check, extra in bad {
+		found := dependencies.warn with input as {"components": [component(extra)]}
+			with data.gatehouse.settings.dependencies as with_settings(object.union(object.union(off, names), {check: "warn"}))
+		count(found) == 1
+		some r in found
+		startswith(r.msg, "1 dependency")
+		endswith(r.msg, ": left-pad 1.3.0")
+	}
+}
+
+test_allow_what_is_set_to_ignore if {
+	every _, extra in bad {
+		count(dependencies.deny) == 0 with input as {"components": [component(extra)]}
+			with data.gatehouse.settings.dependencies as with_settings(object.union(off, names))
+	}
+}
+
+test_allow_plain_component if {
+	all_on := {check: "deny" | some check, _ in bad}
+	count(dependencies.deny) == 0 with input as {"components": [component({"origin": registry, "hashes": ["sha512:00"]})]}
+		with data.gatehouse.settings.dependencies as with_settings(object.union(all_on, {"registries_allowed": ["https://registry.npmjs.org/"]}))
+}
+
+test_allow_named_install_scripts if {
+	count(dependencies.deny) == 0 with input as {"components": [component(bad.install_scripts)]}
+		with data.gatehouse.settings.dependencies as with_settings({"install_scripts": "deny", "install_scripts_allowed": ["left-*"]})
+}
+
+test_allow_internal_names_from_our_registry_or_workspace if {
+	every origin in [{"kind": "registry", "url": "https://npm.acme.test/left-pad"}, {"kind": "workspace", "url": "libs/left-pad"}] {
+		count(dependencies.deny) == 0 with input as {"components": [component({"origin": origin})]}
+			with data.gatehouse.settings.dependencies as with_settings(object.union(object.union(off, names), {"internal": "deny"}))
+	}
+}
+
+test_deny_internal_name_without_origin if {
+	some r in dependencies.deny with input as {"components": [component({})]}
+		with data.gatehouse.settings.dependencies as with_settings(object.union(object.union(off, names), {"internal": "deny"}))
+	contains(r.msg, "does not say from where")
+}
