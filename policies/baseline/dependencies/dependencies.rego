@@ -65,9 +65,11 @@ result(p, severity) := {
 problems contains {"check": "unpinned", "component": c, "why": why} if {
 	"unpinned" in enabled
 	some c in input.components
-	c.origin.kind in {"git", "url"}
+	c.origin.kind in {"registry", "git", "url"}
 	not c.origin.pinned
-	why := sprintf("is taken from %s, which can give something else tomorrow: pin it to a commit or a digest", [c.origin.url])
+	why := sprintf("is taken from %s, which can give something else tomorrow: pin it to a commit or a digest", [
+		object.get(c.origin, "url", "a registry"),
+	])
 }
 
 problems contains {"check": "insecure_origin", "component": c, "why": why} if {
@@ -82,6 +84,7 @@ problems contains {"check": "missing_hashes", "component": c, "why": why} if {
 	"missing_hashes" in enabled
 	some c in input.components
 	c.origin.kind == "registry"
+	c.origin.pinned
 	count(object.get(c, "hashes", [])) == 0
 	why := "has no digest in the lockfile, so a changed archive would not be noticed: make the lockfile anew with digests"
 }

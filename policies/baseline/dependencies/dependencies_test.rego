@@ -81,3 +81,9 @@ test_deny_internal_name_without_origin if {
 		with data.gatehouse.settings.dependencies as with_settings(object.union(object.union(off, names), {"internal": "deny"}))
 	contains(r.msg, "does not say from where")
 }
+
+test_deny_image_by_tag if {
+	some r in dependencies.deny with input as {"components": [component({"origin": {"kind": "registry", "pinned": false}})]}
+		with data.gatehouse.settings.dependencies as with_settings(object.union(off, {"unpinned": "deny"}))
+	contains(r.msg, "is taken from a registry, which can give something else tomorrow")
+}
