@@ -405,6 +405,9 @@ type Component struct {
 	// Deprecated is what its publisher says against its use: deprecated,
 	// yanked or retracted, with the reason; empty if nothing is known.
 	Deprecated string `json:"deprecated,omitempty"`
+	// Similar is a well-known package with a name so near that one may be
+	// meant for the other; empty if there is none.
+	Similar string `json:"similar,omitempty"`
 	// Installed is true for a package that is there itself, rather than named
 	// by a lockfile or manifest.
 	Installed bool `json:"installed,omitempty"`

@@ -29,13 +29,14 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/inventory"
+	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/similar"
 )
 
 // Name is the name of the scanner.
 const Name = "sca"
 
 // resultVersion changes with each change of the code that gives other results.
-const resultVersion = "5"
+const resultVersion = "6"
 
 // New returns the scanner. Without a database (nil) it lists components only,
 // and each file with packages gets a gap that says why: a sentence with the
@@ -280,6 +281,7 @@ func (s *scanner) report(ctx context.Context, file string, data []byte, inv inve
 		c := k.Component(in.graph.ByID)
 		c.Location.Path = file
 		c.Unmatched = unwatched[k.Eco]
+		c.Similar = similar.To(k.Eco.Purl, k.Name)
 		p.AddComponent(c)
 	}
 	for eco := range unwatched {

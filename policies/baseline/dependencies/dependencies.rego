@@ -46,6 +46,7 @@ titles := {
 	"missing_hashes": "without a digest in the lockfile",
 	"install_scripts": "with code that runs at installation",
 	"deprecated": "that should no longer be used",
+	"similar": "named nearly as a well-known package",
 	"registries": "from a registry that is not allowed",
 	"internal": "of our own from a foreign registry",
 	"denied": "that may not be used",
@@ -102,6 +103,14 @@ problems contains {"check": "deprecated", "component": c, "why": why} if {
 	some c in input.components
 	c.deprecated != ""
 	why := sprintf("should no longer be used: %s", [c.deprecated])
+}
+
+problems contains {"check": "similar", "component": c, "why": why} if {
+	"similar" in enabled
+	some c in input.components
+	c.similar != ""
+	not named(c, settings.similar_allowed)
+	why := sprintf("is named nearly as the well-known package %s: make sure that it is the one that was meant, and add its name to similar_allowed", [c.similar])
 }
 
 problems contains {"check": "registries", "component": c, "why": why} if {

@@ -19,6 +19,7 @@ bad := {
 	"unpinned": {"origin": {"kind": "git", "url": "https://example.test/a.git", "pinned": false}},
 	"missing_hashes": {"origin": registry},
 	"install_scripts": {"install_script": true},
+	"similar": {"similar": "leftpad"},
 	"deprecated": {"deprecated": "use String.prototype.padStart"},
 	"registries": {"origin": registry},
 	"internal": {"origin": registry},
@@ -86,4 +87,9 @@ test_deny_image_by_tag if {
 	some r in dependencies.deny with input as {"components": [component({"origin": {"kind": "registry", "pinned": false}})]}
 		with data.gatehouse.settings.dependencies as with_settings(object.union(off, {"unpinned": "deny"}))
 	contains(r.msg, "is taken from a registry, which can give something else tomorrow")
+}
+
+test_allow_named_similar if {
+	count(dependencies.deny) == 0 with input as {"components": [component(bad.similar)]}
+		with data.gatehouse.settings.dependencies as with_settings({"similar": "deny", "similar_allowed": ["left-pad"]})
 }
