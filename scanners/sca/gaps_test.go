@@ -259,3 +259,23 @@ func TestUnusableDatabase(t *testing.T) {
 		}
 	}
 }
+
+// TestUnmatchedIsCounted: a package from elsewhere whose name no advisory has
+// is no gap, and is counted.
+func TestUnmatchedIsCounted(t *testing.T) {
+	r := scannertest.Scan(t, newScanner(t, testDB()), map[string]string{
+		"Package.resolved": `{"version":2,"pins":[{"location":"https://github.com/nobody/nothing.git","state":{"revision":"abc"}}]}`,
+		"mix.lock":         "%{\n  \"nothing\": {:git, \"https://example.com/nothing.git\", \"abc\", []},\n}\n",
+	})
+	if len(r.Coverage.Gaps) > 0 || len(r.Components) != 2 {
+		t.Fatalf("gaps %q, components %+v", gapLines(r), r.Components)
+	}
+	for _, c := range r.Components {
+		if !strings.HasPrefix(c.Unmatched, "there are no advisories about that name, and it is") {
+			t.Errorf("%s: %q", c.Name, c.Unmatched)
+		}
+	}
+	if got := r.Coverage.Scanners[0].Unmatched; got["swift"] != 1 || got["hex"] != 1 {
+		t.Errorf("counted %v", got)
+	}
+}

@@ -36,7 +36,7 @@ import (
 const Name = "sca"
 
 // resultVersion changes with each change of the code that gives other results.
-const resultVersion = "6"
+const resultVersion = "7"
 
 // New returns the scanner. Without a database (nil) it lists components only,
 // and each file with packages gets a gap that says why: a sentence with the
@@ -273,6 +273,22 @@ func (s *scanner) report(ctx context.Context, file string, data []byte, inv inve
 	if err != nil {
 		return err
 	}
+	total := 0
+	for eco, n := range counts {
+		if unwatched[eco] != "" {
+			delete(counts, eco)
+			continue
+		}
+		total += n
+	}
+	var blind map[*inventory.Ecosystem]bool
+	if s.matcher != nil {
+		if blind, err = s.reportBlind(file, counts, p); err != nil {
+			return err
+		}
+	} else if total > 0 {
+		p.Gap(gatehouse.Gap{Code: gatehouse.GapDatabase, Path: file, Reason: fmt.Sprintf("%s not matched: %s", count(total), s.why)})
+	}
 	for i := range inv.Packages {
 		k := &inv.Packages[i]
 		if k.FirstParty {
@@ -281,25 +297,20 @@ func (s *scanner) report(ctx context.Context, file string, data []byte, inv inve
 		c := k.Component(in.graph.ByID)
 		c.Location.Path = file
 		c.Unmatched = unwatched[k.Eco]
+		if k.Unmatched != "" && c.Unmatched == "" && s.matcher != nil && !blind[k.Eco] {
+			known, err := s.matcher.about(k.Eco, k.Name)
+			if err != nil {
+				return databaseError(err)
+			}
+			if len(known.list) == 0 { // otherwise it is a gap
+				c.Unmatched = "there are no advisories about that name, and " + k.Unmatched
+			}
+		}
 		c.Similar = similar.To(k.Eco.Purl, k.Name)
 		p.AddComponent(c)
 	}
-	for eco := range unwatched {
-		delete(counts, eco)
-	}
 	if s.matcher == nil {
-		total := 0
-		for _, n := range counts {
-			total += n
-		}
-		if total > 0 {
-			p.Gap(gatehouse.Gap{Code: gatehouse.GapDatabase, Path: file, Reason: fmt.Sprintf("%s not matched: %s", count(total), s.why)})
-		}
 		return nil
-	}
-	blind, err := s.reportBlind(file, counts, p)
-	if err != nil {
-		return err
 	}
 	for i := range inv.Packages {
 		if i%256 == 0 && ctx.Err() != nil {
