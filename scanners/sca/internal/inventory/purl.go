@@ -10,6 +10,9 @@ func (e *Ecosystem) plainURL(namespace, name, version string) (string, bool) {
 	}
 	scope := ""
 	if rest, ok := strings.CutPrefix(namespace, "@"); ok {
+		if rest == "" {
+			return "", false
+		}
 		scope, namespace = "%40", rest
 	}
 	for part := range strings.SplitSeq(namespace, "/") {

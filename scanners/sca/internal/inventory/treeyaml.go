@@ -156,7 +156,7 @@ func (p *yamlParser) document() bool {
 		p.t.add(0, "", "", p.n, nodePlain)
 		return true
 	}
-	return p.block(0, "", p.n, p.indent, 0) && p.end
+	return p.block(0, "", p.n, p.indent, 0) && p.end && p.t.nodes[0].kind >= nodeMap
 }
 
 // block reads the map, list or scalar whose first line is the current one.
@@ -215,7 +215,7 @@ func (p *yamlParser) items(parent int32, key string, line, indent, depth int) bo
 				p.t.add(self, "", "", at, nodePlain)
 				continue
 			}
-			if !p.block(self, "", at, p.indent, depth+1) {
+			if !p.block(self, "", p.n, p.indent, depth+1) {
 				return false
 			}
 			continue
@@ -237,7 +237,7 @@ func yamlKey(s string) (key, rest string, ok bool) {
 	switch c := s[0]; c {
 	case '"', '\'':
 		text, after, ok := yamlQuoted(s)
-		if !ok || !strings.HasPrefix(after, ":") || len(after) > 1 && after[1] != ' ' {
+		if !ok || len(text) > 1000 || !strings.HasPrefix(after, ":") || len(after) > 1 && after[1] != ' ' {
 			return "", "", false
 		}
 		return text, strings.TrimLeft(after[1:], " "), true
@@ -252,7 +252,7 @@ func yamlKey(s string) (key, rest string, ok bool) {
 		i = len(s) - 1
 	}
 	key = s[:i]
-	if strings.HasSuffix(key, " ") || strings.Contains(key, " #") {
+	if key == "" || len(key) > 1000 || strings.HasSuffix(key, " ") || strings.Contains(key, " #") {
 		return "", "", false
 	}
 	return key, strings.TrimLeft(s[i+1:], " "), true
@@ -282,7 +282,8 @@ func yamlQuoted(s string) (text, after string, ok bool) {
 				return s[1:i], s[i+1:], true
 			}
 			// The escapes of JSON are the same here; others are rare.
-			return text, s[i+1:], json.Unmarshal([]byte(s[:i+1]), &text) == nil
+			err := json.Unmarshal([]byte(s[:i+1]), &text)
+			return text, s[i+1:], err == nil && !strings.Contains(s[:i], `\/`)
 		}
 	}
 	return "", "", false
@@ -299,10 +300,12 @@ func (p *yamlParser) scalar(parent int32, key, s string, line, indent int) bool 
 		}
 		p.t.add(parent, key, text, line, nodeString)
 	case '{', '[':
-		f := yamlFlow{s: s, line: line, t: p.t}
+		f := yamlFlow{s: s, line: p.n, t: p.t}
+		self := len(p.t.nodes)
 		if !f.value(parent, key, 0) || !yamlEnds(f.s[f.i:]) {
 			return false
 		}
+		p.t.nodes[self].line = int32(line)
 	case '|', '>':
 		return p.folded(parent, key, s, line, indent)
 	case '&', '*', '!', '%', '@', '`', ',', ']', '}', '#', '\t', '?', ':':
@@ -337,12 +340,30 @@ func (p *yamlParser) folded(parent int32, key, s string, line, indent int) bool 
 		separator = " "
 	}
 	var text strings.Builder
-	for p.step() && p.indent > indent {
-		if text.Len() > 0 {
+	first := 0 // the indentation of the first line
+	for p.i < len(p.s) {
+		raw, _, more := strings.Cut(p.s[p.i:], "\n")
+		words := strings.TrimSpace(raw)
+		if words == "" && raw != "" {
+			return false // blanks may count for the indentation
+		}
+		if at := len(raw) - len(strings.TrimLeft(raw, " ")); words != "" && at <= indent {
+			break
+		} else if words != "" && at < first {
+			return false
+		} else if words != "" && first == 0 {
+			first = at
+		}
+		if words != "" && text.Len() > 0 {
 			text.WriteString(separator)
 		}
-		text.WriteString(p.text)
+		text.WriteString(words)
+		p.i, p.n = p.i+len(raw), p.n+1
+		if more {
+			p.i++
+		}
 	}
+	p.step()
 	p.t.add(parent, key, text.String(), line, nodeString)
 	return true
 }
@@ -434,13 +455,13 @@ func (f *yamlFlow) word(key bool) (string, nodeKind, bool) {
 		if c == ',' || c == '}' || c == ']' || c == '{' || c == '[' {
 			break
 		}
-		if c == ':' && (end+1 == len(rest) || rest[end+1] == ' ' || rest[end+1] == ',' || rest[end+1] == '}') {
-			if !key {
+		if c == ':' && (end+1 == len(rest) || strings.IndexByte(" ,}]", rest[end+1]) >= 0) {
+			if !key || end+1 == len(rest) || rest[end+1] != ' ' {
 				return "", nodeNone, false
 			}
 			break
 		}
-		if c == '#' && end > 0 && rest[end-1] == ' ' {
+		if c == '?' || c == '#' && end > 0 && rest[end-1] == ' ' {
 			return "", nodeNone, false
 		}
 	}
