@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	pep440 "github.com/aquasecurity/go-pep440-version"
 	"golang.org/x/mod/semver"
 )
 
@@ -229,6 +230,42 @@ func TestGoIsSemver(t *testing.T) {
 	}
 	if compared < 200 {
 		t.Fatalf("only %d were compared", compared)
+	}
+}
+
+// TestPythonIsPEP440 takes a library for the one that is right.
+func TestPythonIsPEP440(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	parts := []string{"1", "2", "0", "10", ".1", ".0", "a", "b", "rc", "c", "pre", "preview", "alpha", "beta", "post", "rev", "r", "dev", ".", "-", "_", "1", "2", "!", "+l", "v", "x"}
+	var versions []Version
+	var theirs []pep440.Version
+	var texts []string
+	for range 300_000 {
+		var b strings.Builder
+		for range 1 + rng.IntN(7) {
+			b.WriteString(parts[rng.IntN(len(parts))])
+		}
+		text := b.String()
+		v, err := Python.Parse(text)
+		w, errs := pep440.Parse(text)
+		if (err == nil) != (errs == nil) {
+			t.Fatalf("%q: %v, and the library says %v", text, err, errs)
+		}
+		if err == nil {
+			if w.Local() != "" {
+				w = pep440.MustParse(w.Public())
+			}
+			versions, theirs, texts = append(versions, v), append(theirs, w), append(texts, text)
+		}
+	}
+	if len(versions) < 5000 {
+		t.Fatalf("only %d versions", len(versions))
+	}
+	for range 50_000 {
+		i, j := rng.IntN(len(versions)), rng.IntN(len(versions))
+		if got, want := sign(versions[i].Compare(versions[j])), theirs[i].Compare(theirs[j]); got != want {
+			t.Errorf("%q against %q is %d, want %d", texts[i], texts[j], got, want)
+		}
 	}
 }
 
