@@ -77,6 +77,10 @@ func (b *bunLock) add(e node) {
 		b.inv.gap(gatehouse.GapParse, e.line(), e.key(), "the entry is no list that starts with name@version")
 		return
 	}
+	if len(e.key()) > longestPlace {
+		b.inv.gap(gatehouse.GapParse, e.line(), e.key()[:80], "the entry is not read: its path is too long")
+		return
+	}
 	name, version := splitPattern(parts[0].text())
 	p := Package{Eco: NPM, Name: name, Version: version, Line: e.line()}
 	last := parts[len(parts)-1]

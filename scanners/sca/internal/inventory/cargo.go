@@ -25,7 +25,7 @@ func parseCargoLock(f *Lockfile) (Inventory, error) {
 		checksums[c.key()] = c.text()
 	}
 	origins := map[string]*gatehouse.Origin{}
-	byName := make(map[string][]int32, len(packages))
+	byName, byID := make(map[string][]int32, len(packages)), make(map[string]int32, len(packages))
 	for _, p := range packages {
 		name, version, source := p.get("name").text(), p.get("version").text(), p.get("source").text()
 		checksum := p.get("checksum").text()
@@ -46,12 +46,13 @@ func parseCargoLock(f *Lockfile) (Inventory, error) {
 			inv.gap(gatehouse.GapUnresolved, p.line(), name, fmt.Sprintf("%s has no version in the lockfile", name))
 		}
 		byName[name] = append(byName[name], int32(len(inv.Packages)))
+		byID[entry.ID] = int32(len(inv.Packages))
 		inv.add(entry)
 	}
 	missing := map[string]bool{}
 	for i, p := range packages {
 		for d := range p.get("dependencies").children() {
-			j := cargoNeed(inv.Packages, byName, d.text())
+			j := cargoNeed(byID, byName, d.text())
 			if j < 0 {
 				missing[d.text()] = true
 				continue
@@ -66,13 +67,14 @@ func parseCargoLock(f *Lockfile) (Inventory, error) {
 
 // cargoNeed finds what "name", "name version" or "name version (source)" means;
 // negative if it is not there.
-func cargoNeed(packages []Package, byName map[string][]int32, need string) int {
+func cargoNeed(byID map[string]int32, byName map[string][]int32, need string) int {
 	name, rest, _ := strings.Cut(need, " ")
 	version, _, _ := strings.Cut(rest, " ")
-	for _, i := range byName[name] {
-		if version == "" || packages[i].Version == version {
-			return int(i)
-		}
+	if version == "" && len(byName[name]) > 0 {
+		return int(byName[name][0])
+	}
+	if i, ok := byID[name+"@"+version]; ok {
+		return int(i)
 	}
 	return -1
 }

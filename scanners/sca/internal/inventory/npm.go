@@ -90,10 +90,16 @@ func (l *npmLock) place(at string, e node) {
 	l.entries = append(l.entries, npmEntry{node: e, at: at, index: -1})
 }
 
+// longestPlace bounds the path of an installed package; PATH_MAX of Linux.
+const longestPlace = 4096
+
 // placeNested places the packages of version 1, which are below those that
 // need them.
 func (l *npmLock) placeNested(above string, dependencies node, depth int) {
-	if depth > limits.MaxNesting/2 {
+	if depth > limits.MaxNesting/2 || len(above) > longestPlace {
+		if dependencies.count() > 0 {
+			l.inv.gap(gatehouse.GapParse, dependencies.line(), above[:80], "what is below the entry is not read: it nests too deeply or its name is too long")
+		}
 		return
 	}
 	if above != "" {
@@ -112,6 +118,10 @@ func (l *npmLock) add(e *npmEntry) {
 		return
 	}
 	name := e.get("name").text()
+	if len(e.at) > longestPlace {
+		l.inv.gap(gatehouse.GapParse, e.line(), e.at[:80], "the entry is not read: its path is too long")
+		return
+	}
 	i := strings.LastIndex(e.at, "node_modules/")
 	if name == "" && i >= 0 {
 		name = e.at[i+len("node_modules/"):]

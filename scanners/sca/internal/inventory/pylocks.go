@@ -13,14 +13,18 @@ import (
 type pyLock struct {
 	inv   *Inventory
 	nodes []node
-	ids   map[string][]string // of packages by normalised name
+	ids   map[string][]string    // of packages by normalised name
+	exact map[[2]string][]string // and by version
 }
 
 func newPyLock(inv *Inventory, packages []node) *pyLock {
-	l := &pyLock{inv: inv, nodes: packages, ids: make(map[string][]string, len(packages))}
+	l := &pyLock{inv: inv, nodes: packages, ids: make(map[string][]string, len(packages)), exact: make(map[[2]string][]string, len(packages))}
 	for _, p := range packages {
 		name := PythonName(p.get("name").text())
-		l.ids[name] = append(l.ids[name], p.get("name").text()+"@"+p.get("version").text())
+		version := p.get("version").text()
+		id := p.get("name").text() + "@" + version
+		l.ids[name] = append(l.ids[name], id)
+		l.exact[[2]string{name, version}] = append(l.exact[[2]string{name, version}], id)
 	}
 	return l
 }
@@ -41,14 +45,12 @@ func (l *pyLock) need(p *Package, name, version, requirement string) bool {
 		}
 		p.Ranges[plain] = requirement
 	}
-	found := false
-	for _, id := range l.ids[plain] {
-		if version == "" || strings.HasSuffix(id, "@"+version) {
-			p.DependsOn = append(p.DependsOn, id)
-			found = true
-		}
+	ids := l.ids[plain]
+	if version != "" {
+		ids = l.exact[[2]string{plain, version}]
 	}
-	return found
+	p.DependsOn = append(p.DependsOn, ids...)
+	return len(ids) > 0
 }
 
 // declared marks what the manifests ask for, and gives the scopes for it.
