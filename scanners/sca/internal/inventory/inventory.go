@@ -247,6 +247,9 @@ type Graph struct {
 	seen     []int          // the search that saw a package last
 	searches int
 	queue    []int // reused
+	// toward is for each package that the last search saw the next one on the
+	// way to where it started.
+	toward []int32
 }
 
 // NewGraph makes the graph of the packages of one file.

@@ -16,7 +16,9 @@ func (g *Graph) Paths(p *Package, most int) [][]*Package {
 	}
 	g.searches++
 	g.seen[start] = g.searches
-	toward := map[int]int{} // the next package on the way to p
+	if g.toward == nil {
+		g.toward = make([]int32, len(g.packages))
+	}
 	var paths [][]*Package
 	g.queue = append(g.queue[:0], start)
 	for next := 0; next < len(g.queue) && len(paths) < most && next < mostVisited; next++ {
@@ -27,13 +29,13 @@ func (g *Graph) Paths(p *Package, most int) [][]*Package {
 				continue
 			}
 			g.seen[i] = g.searches
-			toward[i] = at
+			g.toward[i] = int32(at)
 			if !user.Direct {
 				g.queue = append(g.queue, i)
 				continue
 			}
 			var path []*Package
-			for k := i; ; k = toward[k] {
+			for k := i; ; k = int(g.toward[k]) {
 				path = append(path, &g.packages[k])
 				if k == start {
 					break
