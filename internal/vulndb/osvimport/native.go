@@ -13,9 +13,7 @@ import (
 	"strings"
 	"time"
 
-	gem "github.com/aquasecurity/go-gem-version"
-	npm "github.com/aquasecurity/go-npm-version/pkg"
-
+	order "github.com/gatehouse-sec/gatehouse/internal/version"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb/builder"
 )
@@ -149,7 +147,7 @@ func parseRubySec(name string, data []byte) (*parsed, error) {
 	p.rating = p.rating.fill()
 	adv := advisory{ecosystem: "rubygems", pkg: vulndb.NormalizeName("rubygems", a.Gem), patched: nonEmpty(a.Patched), unaffected: nonEmpty(a.Unaffected)}
 	for _, r := range slices.Concat(adv.patched, adv.unaffected) {
-		if _, err := gem.NewConstraints(r); err != nil {
+		if _, err := order.Ruby.ParseRange([]string{r}); err != nil {
 			p.problems = append(p.problems, problem{a.Gem, fmt.Sprintf("range %.80q: %v", r, err)})
 			return p, nil
 		}
@@ -265,7 +263,7 @@ func parseNode(data []byte) (*parsed, error) {
 			if part = strings.TrimSpace(part); part == "" {
 				continue
 			}
-			if _, err := npm.NewConstraints(part); err != nil {
+			if _, err := order.NPM.ParseRange([]string{part}); err != nil {
 				p.problems = append(p.problems, problem{a.Module, fmt.Sprintf("range %.80q: %v", part, err)})
 				return p, nil
 			}

@@ -6,15 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	gem "github.com/aquasecurity/go-gem-version"
-	npm "github.com/aquasecurity/go-npm-version/pkg"
-	pep440 "github.com/aquasecurity/go-pep440-version"
-	generic "github.com/aquasecurity/go-version/pkg/version"
-	apk "github.com/knqyf263/go-apk-version"
-	deb "github.com/knqyf263/go-deb-version"
-	rpm "github.com/knqyf263/go-rpm-version"
-	mvn "github.com/masahiro331/go-mvn-version"
-
+	order "github.com/gatehouse-sec/gatehouse/internal/version"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
 )
 
@@ -38,17 +30,16 @@ type parser struct {
 	special string
 }
 
-// comparing makes a comparer of the two functions that each version library
-// has.
-func comparing[V any](parse func(string) (V, error), compare func(a, b V) int) comparer {
+// comparing makes a comparer of a scheme.
+func comparing(scheme order.Scheme) comparer {
 	// A database repeats few versions often within one entry, and never so
 	// many that they have to be forgotten: the cache lives as long as a parser.
-	cache := map[string]V{}
-	cached := func(s string) (V, error) {
+	cache := map[string]order.Version{}
+	cached := func(s string) (order.Version, error) {
 		if v, ok := cache[s]; ok {
 			return v, nil
 		}
-		v, err := parse(s)
+		v, err := scheme.Parse(s)
 		if err == nil {
 			cache[s] = v
 		}
@@ -64,7 +55,7 @@ func comparing[V any](parse func(string) (V, error), compare func(a, b V) int) c
 			if err != nil {
 				return 0, err
 			}
-			return compare(v, w), nil
+			return v.Compare(w), nil
 		}, nil
 	}
 }
@@ -72,36 +63,14 @@ func comparing[V any](parse func(string) (V, error), compare func(a, b V) int) c
 // parserOf returns the parser for the versions of an ecosystem, under its
 // name in the database. It must not be shared between goroutines.
 func parserOf(ecosystem string) parser {
+	// The order is that in which the scanner compares: a range means the same
+	// on both sides of the database.
+	p := parser{parse: comparing(order.Of(ecosystem)), special: "<>=!~^|,*()[]{} \t\r\n"}
 	if vulndb.IsSystem(ecosystem) {
 		// "~" and "^" are a part of versions there.
-		return parser{systemComparer(ecosystem), true, "<>=!|,*()[]{} \t\r\n"}
-	}
-	p := parser{special: "<>=!~^|,*()[]{} \t\r\n"}
-	switch ecosystem {
-	case "npm":
-		p.parse = comparing(npm.NewVersion, npm.Version.Compare)
-	case "pip":
-		p.parse = comparing(pep440.Parse, pep440.Version.Compare)
-	case "rubygems", "cocoapods":
-		p.parse = comparing(gem.NewVersion, gem.Version.Compare)
-	case "maven":
-		p.parse = comparing(mvn.NewVersion, mvn.Version.Compare)
-	default:
-		p.parse = comparing(generic.Parse, generic.Version.Compare)
+		p.system, p.special = true, "<>=!|,*()[]{} \t\r\n"
 	}
 	return p
-}
-
-// systemComparer compares versions of packages as dpkg, apk or rpm do.
-func systemComparer(ecosystem string) comparer {
-	name, _, _ := strings.Cut(ecosystem, " ")
-	switch name {
-	case "debian", "ubuntu", "echo":
-		return comparing(deb.NewVersion, func(a, b deb.Version) int { return a.Compare(b) })
-	case "alpine", "wolfi", "chainguard", "minimos", "alpaquita":
-		return comparing(apk.NewVersion, apk.Version.Compare)
-	}
-	return comparing(func(s string) (rpm.Version, error) { return rpm.NewVersion(s), nil }, rpm.Version.Compare)
 }
 
 func (p parser) version(text string) (version, error) {
@@ -113,7 +82,7 @@ func (p parser) version(text string) (version, error) {
 	}
 	compare, err := p.parse(text)
 	if err != nil {
-		return version{}, fmt.Errorf("%.80q is no version: %w", text, err)
+		return version{}, fmt.Errorf("%.80q is no version", text)
 	}
 	return version{text: text, compare: compare}, nil
 }
