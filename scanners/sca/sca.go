@@ -8,13 +8,6 @@
 //
 // It reads nothing but the bytes it is given: no network, no environment, no
 // package caches of the machine.
-//
-// # Logging
-//
-// Importing this package links github.com/aquasecurity/trivy/pkg/log, which
-// makes a handler the default of log/slog that keeps all records and is not
-// safe for concurrent use. A program must call [log/slog.SetDefault] with a
-// handler of its own before it scans.
 package sca
 
 import (
@@ -36,7 +29,7 @@ import (
 const Name = "sca"
 
 // resultVersion changes with each change of the code that gives other results.
-const resultVersion = "7"
+const resultVersion = "8"
 
 // New returns the scanner. Without a database (nil) it lists components only,
 // and each file with packages gets a gap that says why: a sentence with the
