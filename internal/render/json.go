@@ -4,6 +4,8 @@ import (
 	"bufio"
 	_ "embed"
 	"encoding/json"
+	"encoding/json/jsontext"
+	jsonv2 "encoding/json/v2"
 	"slices"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -34,11 +36,14 @@ func renderJSON(w *bufio.Writer, in Input) error {
 	return writeJSON(w, Document{Version: DocumentVersion, Report: withLists(*in.Report), Verdict: verdictWithLists(in.Verdict)})
 }
 
+// writeJSON writes v as it is encoded: in one go, a report of many components
+// would take its size several times over.
 func writeJSON(w *bufio.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	err := jsonv2.MarshalWrite(w, v, json.DefaultOptionsV1(), jsontext.EscapeForHTML(false), jsontext.WithIndent("  "))
+	if err != nil {
+		return err
+	}
+	return w.WriteByte('\n')
 }
 
 // withLists replaces nil by empty lists, as the schema promises.

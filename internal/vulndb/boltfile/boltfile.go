@@ -18,6 +18,8 @@ import (
 	"io"
 	"os"
 	"sort"
+	"sync"
+	"sync/atomic"
 )
 
 // The layout of the file; see go.etcd.io/bbolt/internal/common, page.go,
@@ -67,7 +69,14 @@ type File struct {
 	pageBytes int64
 	root      uint64
 	close     func() error
+	// branches are pages that most look-ups go through, once they were read.
+	branches sync.Map // id to page
+	kept     atomic.Int64
 }
+
+// maxKept bounds the pages that are kept: 4 MB of those of the usual size. A
+// database of a million advisories has some 500 branch pages.
+const maxKept = 1024
 
 // Open opens the file at path. A shared lock keeps writers that use bbolt out
 // as long as the file is open; see [ErrLocked]. All reads go through what wrap
@@ -195,6 +204,19 @@ type page struct {
 }
 
 func (f *File) readPage(id uint64) (page, error) {
+	if p, ok := f.branches.Load(id); ok {
+		return p.(page), nil
+	}
+	p, err := f.loadPage(id)
+	if err == nil && !p.leaf && int64(len(p.data)) == f.pageBytes && f.kept.Load() < maxKept {
+		if _, had := f.branches.LoadOrStore(id, p); !had {
+			f.kept.Add(1)
+		}
+	}
+	return p, err
+}
+
+func (f *File) loadPage(id uint64) (page, error) {
 	if id >= uint64(f.pages()) {
 		return page{}, corrupt("page %d is beyond the end of the file", id)
 	}
