@@ -68,7 +68,7 @@ func TestPlan(t *testing.T) {
 	for _, want := range []string{
 		"package.json: 4 changes resolve 5 findings (1 critical, 1 high, 2 medium, 1 low)\n  CRITICAL lodash 3.9.1 → 4.17.21 resolves 2 findings (1 critical, 1 high): CVE-2, CVE-1\n           npm install lodash@4.17.21\n",
 		"-    \"express\": \"~4.0.0\",\n-    \"lodash\": \"^3.9.1\",\n-    \"odd\": \">=1 <2\",\n+    \"express\": \"~4.19.2\",\n+    \"lodash\": \"^4.17.21\",\n+    \"odd\": \"^2.0.1\",\n",
-		"package-lock.json: 1 change resolves 1 finding (1 high)\n  HIGH     express 4.0.0 resolves 1 finding (1 high): CVE-6 of deep 0.1.0\n           npm update deep\n",
+		"package-lock.json: 1 change resolves 1 finding (1 high)\n  HIGH     deep 0.1.0 (through express) resolves 1 finding (1 high): CVE-6\n           npm update deep\n",
 		"No known change resolves 1 finding:\n  HIGH     CVE-7 bad 1.0.0 (package-lock.json:1)\n           replace it\n",
 		"1 finding left out, as VEX statements excuse them.\n",
 	} {

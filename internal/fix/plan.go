@@ -38,7 +38,10 @@ type Manifest struct {
 
 // Change is one change of what a project asks for.
 type Change struct {
+	// Package is what to move; Through is the direct dependency by which it
+	// comes in, empty if it is one itself or an override moves it.
 	Package   string `json:"package"`
+	Through   string `json:"through,omitempty"`
 	Ecosystem string `json:"ecosystem"`
 	From      string `json:"from,omitempty"`
 	// To is empty if only the lockfile must be made anew.
@@ -110,6 +113,12 @@ func New(report *gatehouse.Report, read func(path string) ([]byte, error)) Plan 
 		c := changes[k]
 		if c == nil {
 			c = &Change{Package: u.Package, Ecosystem: v.Package.Ecosystem, From: u.From, To: u.To, How: u.How}
+			if u.To == "" {
+				c.Package, c.From = k.name, k.from
+			}
+			if u.Package != c.Package {
+				c.Through = u.Package
+			}
 			changes[k] = c
 		}
 		// One change resolves all only if it goes as far as each needs.

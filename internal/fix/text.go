@@ -64,13 +64,12 @@ func writeChange(b *strings.Builder, c *Change) {
 	if c.To != "" {
 		what += " → " + c.To
 	}
+	if c.Through != "" {
+		what += fmt.Sprintf(" (through %s)", c.Through)
+	}
 	names := []string{}
 	for _, r := range c.Resolves {
-		name := r.Rule
-		if r.Package != c.Package {
-			name += " of " + r.Package + " " + r.Version
-		}
-		names = append(names, name)
+		names = append(names, r.Rule)
 	}
 	if n := len(names); n > mostNamed {
 		names = append(names[:mostNamed:mostNamed], fmt.Sprintf("%d more", n-mostNamed))

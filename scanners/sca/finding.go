@@ -85,9 +85,13 @@ func (m *matcher) finding(in *place, p *inventory.Package, group []advisory) (ga
 		}
 		f.Message += fixedIn(p, fixed, next)
 		f.Fix = fixFor(p, next, through)
-		var err error
-		if v.Upgrade, err = m.upgrade(in, p, group, f.Severity, paths); err != nil {
+		upgrade, obstacle, err := m.upgrade(in, p, group, f.Severity, paths)
+		if err != nil {
 			return f, err
+		}
+		v.Upgrade = upgrade
+		if obstacle != "" {
+			f.Fix += fmt.Sprintf("; but %s, so look for a release of it that allows that", obstacle)
 		}
 	}
 	if f.Title == "" {

@@ -309,17 +309,17 @@ func fixes(p *inventory.Package, group []advisory) (all []string, next string) {
 	return all, next
 }
 
-// patchedText is a range that starts with the first good version: "1.2.3",
-// ">= 1.2.3", "~> 1.2.3" or "^1.2.3".
-var patchedText = regexp.MustCompile(`^\s*(?:>=|=>|==|=|~>|~|\^|)\s*(v?[0-9][^\s,<>=|]*)`)
+// patchedText is one comparison of a range.
+var patchedText = regexp.MustCompile(`([<>=!~^]*)\s*(v?[0-9][^\s,<>=|]*)`)
 
-// patchedVersions are the first good versions of the ranges that an advisory
-// calls patched.
+// patchedVersions are the versions from which on the ranges are that an
+// advisory calls patched: "~> 8.0.4, >= 8.0.4.1" has 8.0.4 and 8.0.4.1, of which
+// the caller sorts out the first.
 func (a *advisory) patchedVersions() (texts []string) {
 	for _, r := range a.PatchedVersions {
-		for clause := range strings.SplitSeq(r, "||") {
-			if m := patchedText.FindStringSubmatch(clause); m != nil {
-				texts = append(texts, m[1])
+		for _, m := range patchedText.FindAllStringSubmatch(r, -1) {
+			if !strings.HasPrefix(m[1], "<") && m[1] != ">" && !strings.HasPrefix(m[1], "!") {
+				texts = append(texts, m[2])
 			}
 		}
 	}

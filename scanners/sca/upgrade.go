@@ -97,14 +97,15 @@ func (m *matcher) upgradeTo(p *inventory.Package, group []advisory, severity gat
 }
 
 // upgrade is the smallest change of what the target asks for that removes the
-// problem; nil if none is known.
-func (m *matcher) upgrade(in *place, p *inventory.Package, group []advisory, severity gatehouse.Severity, paths [][]*inventory.Package) (*gatehouse.Upgrade, error) {
+// problem; nil if none is known. The clause says who is in the way of one that
+// is known; mostly it is empty.
+func (m *matcher) upgrade(in *place, p *inventory.Package, group []advisory, severity gatehouse.Severity, paths [][]*inventory.Package) (u *gatehouse.Upgrade, obstacle string, err error) {
 	t, err := m.upgradeTo(p, group, severity)
 	if err != nil || t.text == "" {
-		return nil, err
+		return nil, "", err
 	}
 	to := p.Written(t.text)
-	u := &gatehouse.Upgrade{Package: p.Name, From: p.Version, To: to}
+	u = &gatehouse.Upgrade{Package: p.Name, From: p.Version, To: to}
 	note := ""
 	switch {
 	case t.but != "" && t.instead == t.text:
@@ -120,10 +121,12 @@ func (m *matcher) upgrade(in *place, p *inventory.Package, group []advisory, sev
 	case p.Direct || in.manager.manifest == "" && len(paths) == 0:
 		direct(u, in, p, t)
 	default:
-		transitive(u, in, p, t, paths)
+		if obstacle = transitive(u, in, p, t, paths); obstacle != "" && !in.manager.forces {
+			return nil, obstacle, nil
+		}
 	}
 	u.How += note
-	return u, nil
+	return u, "", nil
 }
 
 // direct is for a package that the target asks for.
@@ -135,6 +138,8 @@ func direct(u *gatehouse.Upgrade, in *place, p *inventory.Package, t target) {
 		u.How = fmt.Sprintf("%s: %q allows %s already", fill(in.manager.refresh, p, t.text), p.Requirement, p.Written(t.text))
 	case known && in.manager.manifest != "":
 		u.How = fmt.Sprintf("%s: %q does not allow %s", set, p.Requirement, p.Written(t.text))
+	case !known && in.manager.refresh != "":
+		u.How = fmt.Sprintf("%s; if that does not reach %s, %s", fill(in.manager.refresh, p, t.text), p.Written(t.text), set)
 	default:
 		u.How = set
 	}
@@ -146,10 +151,11 @@ func direct(u *gatehouse.Upgrade, in *place, p *inventory.Package, t target) {
 	}
 }
 
-// transitive is for a package that others need.
-func transitive(u *gatehouse.Upgrade, in *place, p *inventory.Package, t target, paths [][]*inventory.Package) {
+// transitive is for a package that others need. It returns which of them does
+// not allow the version to move to; empty if none is known to.
+func transitive(u *gatehouse.Upgrade, in *place, p *inventory.Package, t target, paths [][]*inventory.Package) (refuses string) {
 	users := in.graph.Users(p)
-	ranges, refuses := 0, ""
+	ranges := 0
 	for _, user := range users {
 		ok, known := admits(p, user.Ranges[p.Name], t.text)
 		if known {
@@ -180,6 +186,7 @@ func transitive(u *gatehouse.Upgrade, in *place, p *inventory.Package, t target,
 	if in.manager.manifest != "" && u.To != "" && !strings.Contains(in.manager.manifest, "*") {
 		u.Location = &gatehouse.Location{Path: path.Join(path.Dir(in.file), in.manager.manifest)}
 	}
+	return refuses
 }
 
 // admits reports whether a requirement allows a version, and whether that is

@@ -57,8 +57,8 @@ func TestUpgrade(t *testing.T) {
 		{"not admitted", "package-lock.json", inventory.NPM, inventory.Package{Version: "1.0.0", Direct: true, Requirement: "~1.0.0", Declared: declared}, nil, "CVE-B",
 			`p 1.0.0 → "1.3.0" package.json:7: npm install p@1.3.0: "~1.0.0" does not allow 1.3.0`},
 		{"another line", "pnpm-lock.yaml", inventory.NPM, inventory.Package{Version: "2.0.0", Direct: true}, nil, "CVE-A",
-			`p 2.0.0 → "2.1.0": pnpm update p@2.1.0`},
-		{"open", "package-lock.json", inventory.NPM, inventory.Package{Version: "3.0.0", Direct: true}, nil, "CVE-OPEN", "none"},
+			`p 2.0.0 → "2.1.0": pnpm update --depth Infinity p; if that does not reach 2.1.0, pnpm update p@2.1.0`},
+		{"open", "package-lock.json", inventory.NPM, inventory.Package{Version: "3.0.0", Direct: true}, nil, "CVE-OPEN", "none; fix: replace p"},
 		{"lockfile is old", "yarn.lock", inventory.NPM, inventory.Package{Version: "1.0.0"},
 			[]inventory.Package{{Name: "a", Version: "1.0.0", Direct: true, Ranges: map[string]string{"p": "^1.0.0"}}}, "CVE-B",
 			`a 1.0.0 → "": yarn upgrade p: those that need it allow 1.3.0`},
@@ -68,6 +68,9 @@ func TestUpgrade(t *testing.T) {
 		{"ranges not known", "poetry.lock", inventory.PyPI, inventory.Package{Version: "1.0.0"},
 			[]inventory.Package{{Name: "a", Version: "1.0.0", Direct: true}}, "CVE-B",
 			`p 1.0.0 → "1.3.0" pyproject.toml: poetry update p; if that does not reach 1.3.0, poetry add "p>=1.3.0"`},
+		{"nothing can overrule", "Gemfile.lock", inventory.Gem, inventory.Package{Version: "1.0.0"},
+			[]inventory.Package{{Name: "a", Version: "1.0.0", Direct: true, Ranges: map[string]string{"p": "= 1.0.0"}}}, "CVE-B",
+			"none; fix: upgrade p to 1.3.0 or later; it comes in through a 1.0.0; but a@1.0.0 asks for p = 1.0.0, so look for"},
 		{"go", "a/go.mod", inventory.Golang, inventory.Package{Version: "v1.0.0", Line: 5, Direct: true}, nil, "CVE-B",
 			`p v1.0.0 → "v1.3.0" a/go.mod:5: go get p@v1.3.0`},
 		{"go itself", "go.mod", inventory.Golang, inventory.Package{Name: "stdlib", Version: "v1.0.0", Line: 3}, nil, "CVE-B",
@@ -105,7 +108,7 @@ func TestUpgrade(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := "none"
+			got := "none; fix: " + f.Fix
 			if u := f.Vulnerability.Upgrade; u != nil {
 				got = fmt.Sprintf("%s %s → %q", u.Package, u.From, u.To)
 				if u.Location != nil {
