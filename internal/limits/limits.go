@@ -62,6 +62,11 @@ const (
 	// in recursive consumers, and no configuration nests over 100.
 	MaxNesting = 500
 
+	// MaxExpressionBytes is the longest expression of a delivery pipeline that
+	// is parsed. GitHub refuses expressions over 21,000 characters
+	// (actions/runner, ExpressionConstants.MaxLength).
+	MaxExpressionBytes = 21_000
+
 	// MaxTerraformBytes is the largest Terraform file that is parsed: the parser
 	// takes about 700 bytes of memory for each byte. Files written by people are
 	// below 200 KiB, and generated ones that are larger can be split.

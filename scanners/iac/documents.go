@@ -9,12 +9,13 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/pipeline"
 )
 
 // scanDocuments looks at a YAML or JSON file, which may be anything.
 func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
-	if !hasSign(f.Data) {
-		p.Skip("no sign of a Kubernetes or CloudFormation document")
+	if !hasSign(f.Path, f.Data) {
+		p.Skip("no sign of a Kubernetes or CloudFormation document, or of a pipeline")
 		return nil
 	}
 	docs, parseErr := document.Parse(f.Data)
@@ -34,6 +35,12 @@ func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gateh
 			if err := s.scanManifest(ctx, doc, manifest{typ: typeKubernetes, path: f.Path}, out); err != nil {
 				return err
 			}
+			if pipe := pipeline.Read(f.Path, doc); pipe != nil {
+				s.prove(typePipeline, p)
+				if err := s.scanPipeline(ctx, f.Path, pipe, out); err != nil {
+					return err
+				}
+			}
 		case isCloudFormation(doc):
 			found = true
 			s.prove(typeCloudFormation, p)
@@ -44,27 +51,39 @@ func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gateh
 			if err := s.scanTemplate(ctx, f, doc, out); err != nil {
 				return err
 			}
+		default:
+			pipe := pipeline.Read(f.Path, doc)
+			if pipe == nil {
+				continue
+			}
+			if !found {
+				s.prove(typePipeline, p)
+			}
+			found = true
+			if err := s.scanPipeline(ctx, f.Path, pipe, out); err != nil {
+				return err
+			}
 		}
 	}
 	if parseErr != nil {
 		return parseErr // something in it looks like one of ours
 	}
 	if !found {
-		p.Skip("no Kubernetes or CloudFormation document")
+		p.Skip("no Kubernetes or CloudFormation document, and no pipeline")
 	}
 	return nil
 }
 
 // hasSign reports whether the text could be one of ours. It errs on the side of
 // yes: keys may be written with escapes, or in UTF-16.
-func hasSign(data []byte) bool {
+func hasSign(name string, data []byte) bool {
 	if bytes.HasPrefix(data, []byte{0xFE, 0xFF}) || bytes.HasPrefix(data, []byte{0xFF, 0xFE}) {
 		return true
 	}
 	kind := bytes.Contains(data, []byte("kind"))
 	version := bytes.Contains(data, []byte("apiVersion"))
 	resources := bytes.Contains(data, []byte("Resources"))
-	if kind && version || resources {
+	if kind && version || resources || pipeline.HasSign(name, data) {
 		return true
 	}
 	return escapedKey(data)

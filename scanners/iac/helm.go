@@ -138,7 +138,7 @@ func (s *scanner) scanChart(ctx context.Context, g *gatehouse.Group, p *gatehous
 
 // scanRendered looks at what one template gave.
 func (s *scanner) scanRendered(ctx context.Context, m helm.Manifest, out reporter) error {
-	if !hasSign(m.Text) {
+	if !hasSign("", m.Text) {
 		return nil // a script, a fragment, a list of values
 	}
 	docs, err := document.Parse(m.Text)

@@ -1,5 +1,5 @@
 // Package iac finds misconfiguration in Terraform, CloudFormation, Kubernetes
-// manifests, Helm charts and Dockerfiles.
+// manifests, Helm charts, Dockerfiles and delivery pipelines.
 //
 // Each language has an engine that turns files into the input of checks; the
 // checks themselves are Rego (see package checks). An engine that cannot read
@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ import (
 const Name = "iac"
 
 // version changes when the same files and checks give other results.
-const version = "3"
+const version = "4"
 
 // Options changes what the scanner finds.
 type Options struct {
@@ -58,17 +59,21 @@ func New(opts Options) (*gatehouse.Scanner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the %s scanner: %w", Name, err)
 	}
-	s := newScanner(set)
+	pipelines, err := loadPipelineChecks(opts.Now)
+	if err != nil {
+		return nil, fmt.Errorf("make the %s scanner: %w", Name, err)
+	}
+	s := newScanner(set, pipelines)
 	return &gatehouse.Scanner{
 		Name: Name,
 		Doc: "Misconfiguration of infrastructure as code\n\n" +
 			"Evaluates Rego checks over Terraform modules, CloudFormation templates, Kubernetes manifests, " +
-			"rendered Helm charts and Dockerfiles. Nothing is downloaded.",
-		Reads:         "Terraform, CloudFormation, Kubernetes, Helm and Dockerfiles",
+			"rendered Helm charts, Dockerfiles and delivery pipelines. Nothing is downloaded.",
+		Reads:         "Terraform, CloudFormation, Kubernetes, Helm, Dockerfiles and delivery pipelines",
 		Version:       version,
-		RulesDigest:   set.Digest,
+		RulesDigest:   joinDigests(set.Digest, pipelines.Digest),
 		OptionsDigest: opts.digest(),
-		Rules:         rules(set),
+		Rules:         slices.Concat(rules(set), rules(pipelines)),
 		Want:          want,
 		ScanFile:      s.scanFile,
 		Groups:        groups,
@@ -104,8 +109,9 @@ func rules(set *checks.Set) []gatehouse.Rule {
 
 // scanner is what the functions of the gatehouse.Scanner share.
 type scanner struct {
-	checks *checks.Set
-	proofs map[string]func() error // by type: nil if the engine finds its sample
+	checks    *checks.Set
+	pipelines *checks.Set
+	proofs    map[string]func() error // by type: nil if the engine finds its sample
 }
 
 // The types of configuration, as they stand in findings.
@@ -115,6 +121,8 @@ const (
 	typeCloudFormation = "cloudformation"
 	typeTerraform      = "terraform"
 	typeHelm           = "helm"
+	// Delivery pipelines have the type of their system; this is that of their engine.
+	typePipeline = "pipeline"
 )
 
 func want(f gatehouse.FileInfo) gatehouse.Want {

@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/pipeline"
 )
 
 // The known-bad samples of the engines. Each is given to its engine before the
@@ -28,15 +29,23 @@ Resources:
     Properties:
       AccessControl: PublicReadWrite
 `
+	badWorkflow = `
+on: issues
+jobs:
+  bad:
+    runs-on: ubuntu-latest
+    steps: [{run: "echo ${{ github.event.issue.title }}"}]
+`
 	badConfiguration = `
 variable "acl" { default = "public-read-write" }
 resource "aws_s3_bucket" "bad" { acl = var.acl }
 `
+	badWorkflowRule                                        = "PIPE-0006"
 	badManifestRule, badTemplateRule, badConfigurationRule = "KSV-0017", "AWS-0092", "AWS-0092"
 )
 
-func newScanner(set *checks.Set) *scanner {
-	s := &scanner{checks: set}
+func newScanner(set, pipelines *checks.Set) *scanner {
+	s := &scanner{checks: set, pipelines: pipelines}
 	s.proofs = map[string]func() error{
 		typeKubernetes: proof(badManifestRule, func(out reporter) error {
 			docs, err := document.Parse([]byte(badManifest))
@@ -52,6 +61,13 @@ func newScanner(set *checks.Set) *scanner {
 			}
 			f := &gatehouse.File{FileInfo: gatehouse.FileInfo{Path: "bad.yaml"}, Data: []byte(badTemplate)}
 			return s.scanTemplate(context.Background(), f, docs[0], out)
+		}),
+		typePipeline: proof(badWorkflowRule, func(out reporter) error {
+			docs, err := document.Parse([]byte(badWorkflow))
+			if err != nil {
+				return err
+			}
+			return s.scanPipeline(context.Background(), "bad.yaml", pipeline.Read("bad.yaml", docs[0]), out)
 		}),
 		typeTerraform: proof(badConfigurationRule, func(out reporter) error {
 			problems, err := s.terraform(context.Background(), map[string][]byte{"bad.tf": []byte(badConfiguration)}, out)

@@ -33,7 +33,11 @@ type subject struct {
 // evaluate runs all checks that apply over the subject and reports the
 // findings, each once, and the checks that failed.
 func (s *scanner) evaluate(ctx context.Context, sub subject, p reporter) error {
-	results, failures, err := s.checks.Eval(ctx, sub.input, sub.value)
+	set := s.checks
+	if sub.input == checks.Pipeline {
+		set = s.pipelines
+	}
+	results, failures, err := set.Eval(ctx, sub.input, sub.value)
 	if err != nil {
 		return err
 	}

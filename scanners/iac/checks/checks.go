@@ -32,6 +32,8 @@ const (
 	// Cloud is the state of cloud resources, whatever language they are
 	// described in.
 	Cloud Type = "cloud"
+	// Pipeline is the model of a delivery pipeline, whatever system it is for.
+	Pipeline Type = "pipeline"
 )
 
 // Check is one check and its metadata.
@@ -47,6 +49,9 @@ type Check struct {
 	// Fix is the recommended action.
 	Fix        string
 	References []string
+	// Controls are ids of controls that the check belongs to, such as
+	// "CICD-SEC-3"; may be empty.
+	Controls []string
 	// Provider and Service say what is configured; they may be empty.
 	Provider string
 	Service  string
@@ -89,7 +94,7 @@ type Set struct {
 	engines map[string]*engine // by type, and for cloud by provider
 }
 
-// Load reads a set. Each of the overrides takes the place of the check with the
+// Load reads a set. Each of the overrides, which may be nil, takes the place of the check with the
 // same id, which must exist. now is the time that checks see; if it is zero,
 // checks that look at the clock are left out.
 func Load(checks, overrides, libs fs.FS, now time.Time) (*Set, error) {
@@ -98,7 +103,10 @@ func Load(checks, overrides, libs fs.FS, now time.Time) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read checks: %w", err)
 	}
-	better, err := regoFiles(overrides)
+	better := map[string]string{}
+	if overrides != nil {
+		better, err = regoFiles(overrides)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read overrides of checks: %w", err)
 	}

@@ -20,6 +20,7 @@ type header struct {
 		LongID     string   `yaml:"long_id"`
 		ShortCode  string   `yaml:"short_code"`
 		Aliases    []string `yaml:"aliases"`
+		Controls   []string `yaml:"controls"`
 		Provider   string   `yaml:"provider"`
 		Service    string   `yaml:"service"`
 		Severity   string   `yaml:"severity"`
@@ -64,6 +65,9 @@ func (h *header) fill(n *node) {
 	for _, item := range c.get("aliases").items {
 		m.Aliases = append(m.Aliases, item.text)
 	}
+	for _, item := range c.get("controls").items {
+		m.Controls = append(m.Controls, item.text)
+	}
 	for _, item := range c.get("input", "selector").items {
 		sel := headerSelector{Type: item.get("type").text}
 		for _, st := range item.get("subtypes").items {
@@ -107,7 +111,7 @@ func parseHeader(file, source string) (c *Check, deprecated bool, err error) {
 	}
 	c = &Check{
 		ID: m.ID, Title: oneLine(h.Title), Description: strings.TrimSpace(h.Description),
-		Fix: strings.TrimSpace(m.Action + m.Actions), Provider: m.Provider, Service: m.Service,
+		Fix: strings.TrimSpace(m.Action + m.Actions), Controls: m.Controls, Provider: m.Provider, Service: m.Service,
 		pkg: pkg, file: file,
 	}
 	if c.Severity, err = gatehouse.ParseSeverity(m.Severity); err != nil {
@@ -134,7 +138,7 @@ func parseHeader(file, source string) (c *Check, deprecated bool, err error) {
 			s.Subtypes = append(s.Subtypes, Subtype{Kind: st.Kind, Provider: st.Provider, Service: st.Service})
 		}
 		switch s.Type {
-		case Dockerfile, Kubernetes, Cloud:
+		case Dockerfile, Kubernetes, Cloud, Pipeline:
 		default:
 			return nil, false, fmt.Errorf("metadata: unknown type of input %q", sel.Type)
 		}

@@ -1,0 +1,53 @@
+package iac
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/pipeline"
+)
+
+// pipelineChecks has one folder for each check of delivery pipelines.
+//
+//go:embed pipelines/*/check.rego
+var pipelineChecks embed.FS
+
+//go:embed pipelinelib
+var pipelineLibrary embed.FS
+
+// loadPipelineChecks reads the checks of delivery pipelines. They are compiled
+// when the first pipeline is met.
+func loadPipelineChecks(now time.Time) (*checks.Set, error) {
+	set, err := checks.Load(pipelineChecks, nil, pipelineLibrary, now)
+	if err != nil {
+		return nil, fmt.Errorf("of delivery pipelines: %w", err)
+	}
+	return set, nil
+}
+
+// joinDigests makes one digest of several.
+func joinDigests(all ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(all, "\n")))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// scanPipeline judges a delivery pipeline.
+func (s *scanner) scanPipeline(ctx context.Context, path string, pipe *pipeline.Pipeline, out reporter) error {
+	for _, g := range pipe.Gaps {
+		out.Gap(gatehouse.Gap{Code: gatehouse.GapUnresolved, Path: path, Line: g.Line, Reason: g.Reason})
+	}
+	value, err := ast.InterfaceToValue(pipe)
+	if err != nil {
+		return fmt.Errorf("make the input of checks: %w", err)
+	}
+	return s.evaluate(ctx, subject{typ: pipe.System, input: checks.Pipeline, value: value, path: path, line: pipe.Line}, out)
+}

@@ -1,0 +1,36 @@
+# METADATA
+# title: A script may print a secret
+# description: |
+#   The value is pasted into a command that prints, or commands are shown with their values. Masking misses values
+#   that are changed on the way.
+# related_resources:
+#   - https://owasp.org/www-project-top-10-ci-cd-security-risks/CICD-SEC-06-Insufficient-Credential-Hygiene
+#   - https://owasp.org/www-project-top-10-ci-cd-security-risks/CICD-SEC-10-Insufficient-Logging-And-Visibility
+# custom:
+#   id: PIPE-0043
+#   long_id: pipeline-secret-in-log
+#   aliases:
+#     - secret-in-log
+#   controls:
+#     - CICD-SEC-6
+#     - CICD-SEC-10
+#   severity: MEDIUM
+#   recommended_action: Do not print it; hand it on in an environment variable or on standard input
+#   input:
+#     selector:
+#       - type: pipeline
+package gatehouse.checks.pipeline.secret_in_log
+
+import rego.v1
+
+import data.lib.pipeline
+
+deny contains res if {
+	some job in input.jobs
+	some step in job.steps
+	some l in step.lines
+	regex.match(`^\s*(echo|printf|Write-Host|Write-Output)\b[^|>]*\$\{\{\s*secrets\.[A-Za-z_]`, l.text)
+	not regex.match(`::add-mask::`, l.text)
+	not regex.match(`\|\s*\S+|>>?`, regex.replace(l.text, `\$\{\{[^}]*\}\}`, ""))
+	res := pipeline.at(l.line, pipeline.place(job, step), "A secret is printed.")
+}

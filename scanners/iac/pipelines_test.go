@@ -1,0 +1,81 @@
+package iac
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/scanners/scannertest"
+)
+
+// sample is one file of samples.txtar.
+type sample struct {
+	name string // "bad/1/.github/workflows/ci.yml"
+	text string
+}
+
+func readSamples(t *testing.T, name string) []sample {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []sample
+	for line := range strings.Lines(string(data)) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "-- "); ok {
+			all = append(all, sample{name: strings.TrimSuffix(name, " --")})
+		} else if len(all) > 0 {
+			all[len(all)-1].text += line
+		}
+	}
+	return all
+}
+
+// Each check of pipelines objects to its bad samples and leaves the good ones
+// alone, and has what its folder must have.
+func TestPipelineSamples(t *testing.T) {
+	sc, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := loadPipelineChecks(time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, err := fs.Glob(os.DirFS("pipelines"), "*")
+	if err != nil || len(folders) != len(set.Checks) {
+		t.Fatalf("%d folders for %d checks: %v", len(folders), len(set.Checks), err)
+	}
+	for _, c := range set.Checks {
+		folder := filepath.Join("pipelines", strings.ReplaceAll(strings.TrimPrefix(c.Aliases[0], "pipeline-"), "-", "_"))
+		t.Run(c.ID, func(t *testing.T) {
+			if readme, err := os.ReadFile(filepath.Join(folder, "README.md")); err != nil || !strings.HasPrefix(string(readme), "# "+c.ID+": "+c.Title) {
+				t.Errorf("README.md does not start with id and title (%v)", err)
+			}
+			if len(c.Controls) == 0 || c.Fix == "" || c.Description == "" || len(c.References) == 0 {
+				t.Errorf("the metadata is not complete: %+v", c)
+			}
+			kinds := map[string]int{}
+			for _, s := range readSamples(t, filepath.Join(folder, "samples.txtar")) {
+				parts := strings.SplitN(s.name, "/", 3)
+				kinds[parts[0]]++
+				r := scannertest.Scan(t, sc, map[string]string{parts[2]: s.text})
+				for _, g := range r.Coverage.Gaps {
+					t.Errorf("%s: gap: %+v", s.name, g)
+				}
+				fired := slices.ContainsFunc(r.Findings, func(f gatehouse.Finding) bool { return f.Rule == c.ID })
+				if fired != (parts[0] == "bad") {
+					t.Errorf("%s: fired is %v\n%s", s.name, fired, s.text)
+				}
+			}
+			if kinds["bad"] == 0 || kinds["good"] == 0 {
+				t.Errorf("there must be bad and good samples: %v", kinds)
+			}
+		})
+	}
+}
