@@ -60,7 +60,7 @@ func (g *github) expression(line int, text string, root *node) {
 		case n.op == "or" && falsyMiddle(n.args[0]):
 			fact("ternary")
 		}
-		if n.op != "literal" && n.constant() {
+		if n.op != "literal" && n.constant() && n.text != "fromjson" {
 			fact("constant")
 		}
 		if n.op == "index" && n.args[1].op == "call" {
@@ -288,11 +288,39 @@ func (g *github) members(name string, n *yaml.Node, depth int) {
 	}
 }
 
+// literals are the texts that stand in an expression and can be its result;
+// ok is false if there are others.
+func (n *node) literals() (all []string, ok bool) {
+	switch n.op {
+	case "literal":
+		return []string{n.text}, true
+	case "or":
+		left, ok1 := n.args[0].literals()
+		right, ok2 := n.args[1].literals()
+		return append(left, right...), ok1 && ok2
+	case "and":
+		return n.args[1].literals()
+	}
+	return nil, false
+}
+
 // expand gives the values that a text can have if it is one dimension of the
-// matrix; else the text.
+// matrix or a choice between literal values; else the text.
 func (g *github) expand(s string) []string {
 	f := fences(s)
-	if len(f) != 1 || f[0].root == nil || f[0].root.op != "path" {
+	if len(f) != 1 || f[0].root == nil {
+		return []string{s}
+	}
+	if choices, ok := f[0].root.literals(); ok {
+		var all []string
+		for _, c := range choices {
+			if c = s[:f[0].start] + c + s[f[0].end:]; c != "" {
+				all = append(all, c)
+			}
+		}
+		return all
+	}
+	if f[0].root.op != "path" {
 		return []string{s}
 	}
 	values := g.matrix[strings.TrimPrefix(f[0].root.text, "matrix.")]

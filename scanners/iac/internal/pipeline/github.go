@@ -240,6 +240,9 @@ func (g *github) step(n *yaml.Node, env scope, shell string, shellLine int) Step
 		name, ref, _ := strings.Cut(s.Uses, "@")
 		s.Action, s.Ref = actionName(name), ref
 		with := get(n, "with")
+		if with != nil && strings.Contains(text(with), "${{") {
+			g.Oddities = append(g.Oddities, Oddity{Line: e.line, What: "all inputs of the step are one expression"})
+		}
 		g.expressions(with)
 		for _, v := range entries(with) {
 			name := strings.ToLower(v.key)

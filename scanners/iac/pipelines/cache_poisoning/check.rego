@@ -51,7 +51,9 @@ release_trigger if {
 	count(t.tags) > 0
 }
 
-release_trigger if {
+release_trigger if release_branch
+
+release_branch if {
 	some t in input.triggers
 	t.name == "push"
 	some b in t.branches
@@ -105,7 +107,8 @@ cached(step) if {
 cached(step) if {
 	some name in opt_in[step.action]
 	value := lower(trim_space(pipeline.value_of(step, name)))
-	not value in {"", "false", "auto", "no", "off"}
+	not value in {"", "false", "no", "off"}
+	not new_uv_auto(step, value)
 	not skips_release(value)
 	not none_of_github(step, value)
 }
@@ -117,7 +120,21 @@ cached(step) if {
 	not new_uv(step)
 }
 
-new_uv(step) if to_number(regex.find_all_string_submatch_n(`v?([0-9]+)`, version(step), 1)[0][1]) >= 10
+new_uv(step) if major(step) >= 10
+
+new_uv_auto(step, "auto") if major(step) >= 10
+
+new_uv_auto(step, "auto") if not major(step)
+
+# Since version 5 it has a cache for projects that name their package manager.
+cached(step) if {
+	step.action == "actions/setup-node"
+	not pipeline.value_of(step, "package-manager-cache") == "false"
+	not pipeline.given(step, "cache")
+	major(step) >= 5
+}
+
+major(step) := to_number(regex.find_all_string_submatch_n(`v?([0-9]+)`, version(step), 1)[0][1])
 
 version(step) := step.ref if not regex.match(`^[0-9a-f]{40}$`, step.ref)
 
@@ -168,4 +185,7 @@ builds_and_pushes if {
 }
 
 # The expression asks whether this is a release, and says no cache then.
-skips_release(value) if regex.match(`!\s*startswith\(\s*github\.ref\s*,\s*'refs/tags/|!\s*\(.*github\.ref_type\s*==\s*'tag'|github\.ref_type\s*!=\s*'tag'|github\.event_name\s*!=\s*'release'`, value)
+skips_release(value) if {
+	not release_branch
+	regex.match(`!\s*startswith\(\s*github\.ref\s*,\s*'refs/tags/|!\s*\(.*github\.ref_type\s*==\s*'tag'|github\.ref_type\s*!=\s*'tag'|github\.event_name\s*!=\s*'release'`, value)
+}

@@ -91,7 +91,7 @@ permissions(job) := job.permissions
 permissions(job) := input.permissions if not job.permissions
 
 publish(text) if {
-	regex.match(`^(.*[;&|]\s*)?(sudo\s+)?((npm|pnpm)\s+publish|yarn\s+npm\s+publish|bun\s+publish|cargo\s+(\+\S+\s+)?publish|(python[0-9.]*\s+-m\s+|pipx\s+run\s+|uvx\s+)?twine(==\S+)?\s+upload|uv\s+publish|gem\s+push|(dotnet\s+)?nuget(\.exe)?\s+push)\b`, regex.replace(text, `\s+`, " "))
+	regex.match(`^(.*[;&|]\s*)?(sudo\s+|bunx\s+|npx\s+)?((npm|pnpm)\s+publish|yarn\s+npm\s+publish|bun\s+publish|cargo\s+(\+\S+\s+)?publish|(python[0-9.]*\s+-m\s+|pipx\s+run\s+|uvx\s+)?twine(==\S+)?\s+upload|uv\s+publish|gem\s+push|(dotnet\s+)?nuget(\.exe)?\s+push)\b`, regex.replace(text, `\s+`, " "))
 	not regex.match(`\s(--dry-run|-n|--help)(\s|$)`, text)
 	not regex.match(`(--source|-s|--registry|--repository-url|--index-url|--host)[ =]\S*(?:nuget\.pkg\.github|localhost|pkg\.dev|jfrog|codeartifact|example)`, text)
 }
