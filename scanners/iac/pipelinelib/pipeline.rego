@@ -49,3 +49,14 @@ sort_name("action") := "The action"
 sort_name("workflow") := "The workflow"
 
 sort_name("docker") := "The image"
+
+# version is what the ref of an action says, or the comment behind a hash; it
+# is undefined if none does.
+version(step) := step.ref if not regex.match(`^[0-9a-f]{40}$`, step.ref)
+
+version(step) := u.comment if {
+	regex.match(`^[0-9a-f]{40}$`, step.ref)
+	some u in input.uses
+	u.line == step.uses_line
+	regex.match(`^v?[0-9]`, u.comment)
+}

@@ -162,7 +162,9 @@ func (p *exprParser) primary() *node {
 		return p.quoted()
 	case c >= '0' && c <= '9' || c == '-' || c == '+' || c == '.':
 		start := p.at
-		for p.at++; p.at < len(p.text) && (isWord(p.text[p.at]) || p.text[p.at] == '.'); p.at++ {
+		p.at++
+		for p.at < len(p.text) && (isWord(p.text[p.at]) || p.text[p.at] == '.') {
+			p.at++
 		}
 		return &node{op: "literal", text: p.text[start:p.at]}
 	case isWord(c):

@@ -134,16 +134,7 @@ cached(step) if {
 	major(step) >= 5
 }
 
-major(step) := to_number(regex.find_all_string_submatch_n(`v?([0-9]+)`, version(step), 1)[0][1])
-
-version(step) := step.ref if not regex.match(`^[0-9a-f]{40}$`, step.ref)
-
-version(step) := u.comment if {
-	regex.match(`^[0-9a-f]{40}$`, step.ref)
-	some u in input.uses
-	u.line == step.uses_line
-	regex.match(`^v?[0-9]`, u.comment)
-}
+major(step) := to_number(regex.find_all_string_submatch_n(`v?([0-9]+)`, pipeline.version(step), 1)[0][1])
 
 # An image is built with the cache of the service only with type=gha.
 none_of_github(step, value) if {

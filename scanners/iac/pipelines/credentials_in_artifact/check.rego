@@ -30,13 +30,25 @@ deny contains res if {
 	some j, upload in job.steps
 	j > i
 	upload.action == "actions/upload-artifact"
+	takes_hidden(upload)
 	some v in upload.with
 	v.name == "path"
 	whole(v.value)
 	res := pipeline.at(step.line, pipeline.place(job, step), "The checkout keeps its token in .git, and a later step uploads that directory.")
 }
 
+# Since version 4.4 hidden files are left out unless asked for.
+takes_hidden(step) if pipeline.value_of(step, "include-hidden-files") == "true"
+
+takes_hidden(step) if {
+	not pipeline.given(step, "include-hidden-files")
+	not recent(step)
+}
+
+recent(step) if regex.match(`^v?(4|[5-9]|[1-9][0-9])$|^v?4\.([4-9]|[1-9][0-9])|^v?([5-9]|[1-9][0-9])\.`, pipeline.version(step))
+
 whole(text) if {
-	some line in split(text, "\n")
+	some line in split(text, "
+")
 	trim_space(line) in {".", "./", "..", "../", "*", "./*", "**", ".git", "./.git", "${{ github.workspace }}", "${{github.workspace}}", "$GITHUB_WORKSPACE"}
 }

@@ -39,7 +39,18 @@ deny contains res if {
 	some l in step.lines
 	input.system == "github-actions"
 	publish(l.text)
+	not elsewhere(job, l.text)
 	res := pipeline.at(step.line, pipeline.place(job, step), "A package is published without the identity of the run.")
+}
+
+# Another registry is set, which may know no trusted publishers.
+elsewhere(job, text) if {
+	regex.match(`\b(npm|pnpm|yarn|bun)\b`, text)
+	some step in job.steps
+	step.action == "actions/setup-node"
+	registry := pipeline.value_of(step, "registry-url")
+	registry != ""
+	not regex.match(`registry\.(npmjs\.org|yarnpkg\.com)`, registry)
 }
 
 with_token(step) if {
@@ -93,5 +104,5 @@ permissions(job) := input.permissions if not job.permissions
 publish(text) if {
 	regex.match(`^(.*[;&|]\s*)?(sudo\s+|bunx\s+|npx\s+)?((npm|pnpm)\s+publish|yarn\s+npm\s+publish|bun\s+publish|cargo\s+(\+\S+\s+)?publish|(python[0-9.]*\s+-m\s+|pipx\s+run\s+|uvx\s+)?twine(==\S+)?\s+upload|uv\s+publish|gem\s+push|(dotnet\s+)?nuget(\.exe)?\s+push)\b`, regex.replace(text, `\s+`, " "))
 	not regex.match(`\s(--dry-run|-n|--help)(\s|$)`, text)
-	not regex.match(`(--source|-s|--registry|--repository-url|--index-url|--host)[ =]\S*(?:nuget\.pkg\.github|localhost|pkg\.dev|jfrog|codeartifact|example)`, text)
+	not regex.match(`(--source|-s|--registry|--repository-url|--index-url|--host)[ =]\S*(?:pkg\.github\.com|localhost|pkg\.dev|jfrog|codeartifact|example)`, text)
 }
