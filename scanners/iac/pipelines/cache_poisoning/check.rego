@@ -13,7 +13,7 @@
 #     - cache-poisoning
 #   controls:
 #     - CICD-SEC-9
-#   severity: HIGH
+#   severity: MEDIUM
 #   recommended_action: Do not use caches in workflows that publish
 #   input:
 #     selector:

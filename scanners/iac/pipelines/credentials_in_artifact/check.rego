@@ -48,7 +48,6 @@ takes_hidden(step) if {
 recent(step) if regex.match(`^v?(4|[5-9]|[1-9][0-9])$|^v?4\.([4-9]|[1-9][0-9])|^v?([5-9]|[1-9][0-9])\.`, pipeline.version(step))
 
 whole(text) if {
-	some line in split(text, "
-")
+	some line in split(text, "\n")
 	trim_space(line) in {".", "./", "..", "../", "*", "./*", "**", ".git", "./.git", "${{ github.workspace }}", "${{github.workspace}}", "$GITHUB_WORKSPACE"}
 }
