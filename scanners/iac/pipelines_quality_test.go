@@ -129,6 +129,12 @@ func TestQualityPipelines(t *testing.T) {
 	if total.found == 0 {
 		t.Fatal("nothing was found")
 	}
+	if recall := float64(total.found) / float64(total.found+total.missed); recall < 0.88 {
+		t.Errorf("recall is %.3f, below 0.88", recall)
+	}
+	if total.wrong > 1 {
+		t.Errorf("%d files have a finding that they should not have, more than 1", total.wrong)
+	}
 }
 
 // aloneIn is a directory that holds only the file, or the files of the

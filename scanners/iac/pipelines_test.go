@@ -1,6 +1,8 @@
 package iac
 
 import (
+	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -77,5 +79,39 @@ func TestPipelineSamples(t *testing.T) {
 				t.Errorf("there must be bad and good samples: %v", kinds)
 			}
 		})
+	}
+}
+
+var update = flag.Bool("update", false, "write docs/pipelines.md")
+
+// The table in the documentation is that of the checks.
+func TestPipelineDocs(t *testing.T) {
+	set, err := loadPipelineChecks(time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name, mark = "../../docs/pipelines.md", "<!-- The table is written by go test ./scanners/iac -run TestPipelineDocs -update -->\n"
+	page, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _, ok := strings.Cut(string(page), mark)
+	if !ok {
+		t.Fatalf("%s has no line %q", name, mark)
+	}
+	var b strings.Builder
+	b.WriteString(head + mark + "\n| check | severity | what it objects to | control | known elsewhere as |\n|---|---|---|---|---|\n")
+	for _, c := range set.Checks {
+		folder := strings.ReplaceAll(strings.TrimPrefix(c.Aliases[0], "pipeline-"), "-", "_")
+		fmt.Fprintf(&b, "| [%s](../scanners/iac/pipelines/%s/README.md) | %s | %s | %s | %s |\n", c.ID, folder, c.Severity, c.Title, strings.Join(c.Controls, ", "), strings.Join(c.Aliases[1:], ", "))
+	}
+	if b.String() == string(page) {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s is not up to date; run this test with -update", name)
+	}
+	if err := os.WriteFile(name, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

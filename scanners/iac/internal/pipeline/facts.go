@@ -23,8 +23,9 @@ func (g *github) expressions(n *yaml.Node) {
 		}
 		return
 	}
+	lines := countLines(n)
 	for _, f := range fences(n.Value) {
-		g.expression(lineAt(n, f.start), f.text, f.root)
+		g.expression(lines.lineOf(f.start), f.text, f.root)
 	}
 }
 
@@ -171,13 +172,15 @@ func (g *github) injections(n *yaml.Node, where string, env scope) []Injection {
 	if n.Kind != yaml.ScalarNode {
 		return all
 	}
+	lines := countLines(n)
 	for _, f := range fences(n.Value) {
+		line := lines.lineOf(f.start)
 		seen := map[string]bool{}
 		for _, name := range f.root.flows() {
 			name, taint := g.taint(name, env, 0)
 			if taint != taintNone && !seen[name] {
 				seen[name] = true
-				all = append(all, Injection{Line: lineAt(n, f.start), Name: name, Taint: taint, Where: where})
+				all = append(all, Injection{Line: line, Name: name, Taint: taint, Where: where})
 			}
 		}
 	}

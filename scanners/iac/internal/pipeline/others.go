@@ -303,8 +303,9 @@ func readAzure(root *yaml.Node) *Pipeline {
 
 func (p *Pipeline) azureScript(s *Step, n *yaml.Node) {
 	p.scripts(s, n, func(s *Step, n *yaml.Node) {
+		lines := countLines(n)
 		for _, m := range azureValue.FindAllStringSubmatchIndex(n.Value, -1) {
-			i := Injection{Line: lineAt(n, m[0]), Where: "script"}
+			i := Injection{Line: lines.lineOf(m[0]), Where: "script"}
 			if m[2] >= 0 {
 				i.Name, i.Taint = n.Value[m[2]:m[3]], taintInput
 			} else {

@@ -33,10 +33,11 @@ func (p *Pipeline) scripts(s *Step, n *yaml.Node, find func(*Step, *yaml.Node)) 
 // group of the pattern is the name, and taint says who chooses it.
 func pasted(pattern *regexp.Regexp, taint func(string) string) func(*Step, *yaml.Node) {
 	return func(s *Step, n *yaml.Node) {
+		lines := countLines(n)
 		for _, m := range pattern.FindAllStringSubmatchIndex(n.Value, -1) {
-			name := n.Value[m[2]:m[3]]
+			name, line := n.Value[m[2]:m[3]], lines.lineOf(m[0])
 			if t := taint(name); t != taintNone {
-				s.Injections = append(s.Injections, Injection{Line: lineAt(n, m[0]), Name: name, Taint: t, Where: "script"})
+				s.Injections = append(s.Injections, Injection{Line: line, Name: name, Taint: t, Where: "script"})
 			}
 		}
 	}

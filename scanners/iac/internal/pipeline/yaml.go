@@ -125,6 +125,20 @@ func lineAt(n *yaml.Node, at int) int {
 	return line + strings.Count(n.Value[:min(at, len(n.Value))], "\n")
 }
 
+// lineCounter gives the lines of rising places in a scalar, in one pass.
+type lineCounter struct {
+	n        *yaml.Node
+	at, line int
+}
+
+func countLines(n *yaml.Node) *lineCounter { return &lineCounter{n: n, line: lineAt(n, 0)} }
+
+func (c *lineCounter) lineOf(at int) int {
+	c.line += strings.Count(c.n.Value[c.at:at], "\n")
+	c.at = at
+	return c.line
+}
+
 // commands splits a script into commands with lines: continued lines are
 // joined, and comments and empty lines left out.
 func commands(n *yaml.Node) []Text {
