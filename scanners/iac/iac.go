@@ -27,6 +27,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/filetype"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/pipeline"
 )
 
 // Name is the name of the scanner.
@@ -129,7 +130,7 @@ func want(f gatehouse.FileInfo) gatehouse.Want {
 	if otherVars(f.Path) {
 		return gatehouse.Want{Skip: "Terraform reads it only if the command line names it"}
 	}
-	return gatehouse.Want{Scan: filetype.IsDockerfile(f.Path) || isTerraform(f.Path) || isDocument(f.Path)}
+	return gatehouse.Want{Scan: filetype.IsDockerfile(f.Path) || pipeline.IsJenkinsfile(f.Path) || isTerraform(f.Path) || isDocument(f.Path)}
 }
 
 func isDocument(name string) bool {
@@ -144,6 +145,8 @@ func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.
 	switch {
 	case filetype.IsDockerfile(f.Path):
 		return s.scanDockerfile(ctx, f, p)
+	case pipeline.IsJenkinsfile(f.Path):
+		return s.scanJenkinsfile(ctx, f, p)
 	case isTerraform(f.Path):
 		return s.scanTerraformFiles(ctx, map[string]*gatehouse.File{f.Path: f}, p)
 	}

@@ -1,13 +1,16 @@
 package iac
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -50,4 +53,16 @@ func (s *scanner) scanPipeline(ctx context.Context, path string, pipe *pipeline.
 		return fmt.Errorf("make the input of checks: %w", err)
 	}
 	return s.evaluate(ctx, subject{typ: pipe.System, input: checks.Pipeline, value: value, path: path, line: pipe.Line}, out)
+}
+
+func (s *scanner) scanJenkinsfile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
+	if bytes.IndexByte(f.Data, 0) >= 0 || !utf8.Valid(f.Data) {
+		return errors.New("it is named like a Jenkinsfile, but is no text")
+	}
+	pipe, err := pipeline.ReadJenkins(f.Data)
+	if err != nil {
+		return err
+	}
+	s.prove(typePipeline, p)
+	return s.scanPipeline(ctx, f.Path, pipe, newOnce(p))
 }

@@ -142,14 +142,18 @@ func (c *lineCounter) lineOf(at int) int {
 // commands splits a script into commands with lines: continued lines are
 // joined, and comments and empty lines left out.
 func commands(n *yaml.Node) []Text {
-	all := []Text{}
 	if text(n) == "" {
-		return all
+		return []Text{}
 	}
 	n = document.Resolve(n)
-	first := lineAt(n, 0)
+	return linesOf(n.Value, lineAt(n, 0))
+}
+
+// linesOf splits a script that starts at a line.
+func linesOf(script string, first int) []Text {
+	all := []Text{}
 	joined, start := "", 0
-	for i, line := range strings.Split(n.Value, "\n") {
+	for i, line := range strings.Split(script, "\n") {
 		line = strings.TrimSpace(line)
 		if joined == "" {
 			if line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "//") || strings.HasPrefix(strings.ToLower(line), "rem ") {
