@@ -191,6 +191,9 @@ func (g *github) injections(n *yaml.Node, where string, env scope) []Injection {
 // followed where their values are known.
 func (g *github) taint(name string, env scope, depth int) (string, string) {
 	taint := taintGitHub(name)
+	if taint == taintInput && g.closed[strings.TrimPrefix(strings.TrimPrefix(name, "github.event."), "inputs.")] {
+		taint = taintNone
+	}
 	first, rest, _ := strings.Cut(name, ".")
 	var values []string
 	known := false

@@ -14,13 +14,16 @@ type github struct {
 	env    scope // of the workflow
 	matrix map[string][]string
 	job    int
+	// closed are the inputs whose values cannot be any text: by name, false if
+	// one event declares it and another leaves it open.
+	closed map[string]bool
 }
 
 // scope are literal values of variables by name in lower case.
 type scope map[string]string
 
 func readGitHub(root *yaml.Node, kind string) *Pipeline {
-	g := &github{Pipeline: newPipeline(GitHub, kind, root), job: -1, env: scope{}}
+	g := &github{Pipeline: newPipeline(GitHub, kind, root), job: -1, env: scope{}, closed: map[string]bool{}}
 	if kind == KindAction {
 		g.action(root)
 		return g.Pipeline
@@ -50,9 +53,25 @@ func (g *github) triggers(on entry) {
 		}
 	}
 	for _, e := range entries(on.value) {
+		g.inputs(get(e.value, "inputs"))
 		g.Triggers = append(g.Triggers, Trigger{Name: e.key, Line: e.line,
 			Branches: append(texts(get(e.value, "branches")), texts(get(e.value, "branches-ignore"))...),
 			Tags:     texts(get(e.value, "tags")), Types: texts(get(e.value, "types"))})
+	}
+}
+
+// inputs notes which inputs can have any text.
+func (g *github) inputs(n *yaml.Node) {
+	for _, e := range entries(n) {
+		name := strings.ToLower(e.key)
+		switch text(get(e.value, "type")) {
+		case "boolean", "number", "choice":
+			if _, seen := g.closed[name]; !seen {
+				g.closed[name] = true
+			}
+		default:
+			g.closed[name] = false
+		}
 	}
 }
 

@@ -10,6 +10,7 @@
 #   long_id: pipeline-insecure-commands
 #   aliases:
 #     - insecure-commands
+#     - CKV_GHA_1
 #   controls:
 #     - CICD-SEC-4
 #     - CICD-SEC-7

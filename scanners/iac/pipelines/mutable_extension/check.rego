@@ -9,6 +9,8 @@
 #   long_id: pipeline-mutable-extension
 #   aliases:
 #     - mutable-orb
+#     - CKV_CIRCLECIPIPELINES_3
+#     - CKV_CIRCLECIPIPELINES_4
 #   controls:
 #     - CICD-SEC-3
 #   severity: MEDIUM

@@ -10,6 +10,10 @@
 #   long_id: pipeline-mutable-image
 #   aliases:
 #     - unpinned-images
+#     - CKV_CIRCLECIPIPELINES_1
+#     - CKV_GITLABCI_3
+#     - CKV_BITBUCKETPIPELINES_1
+#     - CKV_AZUREPIPELINES_1
 #   controls:
 #     - CICD-SEC-3
 #   severity: MEDIUM

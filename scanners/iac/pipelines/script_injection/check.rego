@@ -12,6 +12,8 @@
 #   long_id: pipeline-script-injection
 #   aliases:
 #     - template-injection
+#     - CKV_GHA_2
+#     - CKV_CIRCLECIPIPELINES_6
 #   controls:
 #     - CICD-SEC-4
 #   severity: HIGH

@@ -34,3 +34,17 @@ deny contains res if {
 	not regex.match(`\|\s*\S+|>>?`, regex.replace(l.text, `\$\{\{[^}]*\}\}`, ""))
 	res := pipeline.at(l.line, pipeline.place(job, step), "A secret is printed.")
 }
+
+deny contains res if {
+	some v in variables
+	lower(v.name) in {"ci_debug_trace", "ci_debug_services", "actions_step_debug", "system.debug"}
+	lower(v.value) in {"true", "1"}
+	res := pipeline.at(v.line, "env", sprintf("%s shows commands with the values of secrets.", [v.name]))
+}
+
+variables contains v if some v in input.env
+
+variables contains v if {
+	some job in input.jobs
+	some v in job.env
+}

@@ -9,6 +9,8 @@
 #   long_id: pipeline-tagged-image
 #   aliases:
 #     - unpinned-images
+#     - CKV_CIRCLECIPIPELINES_2
+#     - CKV_AZUREPIPELINES_2
 #   controls:
 #     - CICD-SEC-3
 #   severity: LOW

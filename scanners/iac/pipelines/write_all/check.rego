@@ -10,6 +10,7 @@
 #   long_id: pipeline-write-all
 #   aliases:
 #     - excessive-permissions
+#     - CKV2_GHA_1
 #   controls:
 #     - CICD-SEC-5
 #   severity: HIGH
