@@ -85,6 +85,16 @@ func TestContract(t *testing.T) {
 			"app/Chart.yaml": chart, "app/values.yaml": "privileged: true\n",
 			"app/templates/pod.yaml": strings.Replace(badPod, "yes", "{{ .Values.privileged }}", 1),
 		}, Finds: []string{"KSV-0017"}},
+		scannertest.Fixture{Name: "clean workflow", Files: map[string]string{".github/workflows/a.yml": "on: push\npermissions: {}\njobs: {a: {runs-on: ubuntu-24.04, steps: [{run: make}]}}\n"}},
+		scannertest.Fixture{Name: "bad workflow", Files: map[string]string{
+			"a.yml": "on: issues\njobs: {a: {runs-on: ubuntu-24.04, steps: [{run: 'echo ${{ github.event.issue.title }}'}, {uses: a/b@main}]}}\n",
+		}, Finds: []string{"PIPE-0001", "PIPE-0006", "PIPE-0013"}},
+		scannertest.Fixture{Name: "broken workflow", Files: map[string]string{".github/workflows/a.yml": "on: push\njobs: [\n"}, Fails: ".github/workflows/a.yml"},
+		scannertest.Fixture{Name: "secrets in a pipeline", Files: map[string]string{
+			".gitlab-ci.yml": "include:\n- remote: https://u:" + password + "@example.com/a.yml\nimage: node\na:\n  script:\n  - curl -k -u me:" + password + " https://u:" + password + "@example.com/a.sh | sh\n",
+		}, Finds: []string{"PIPE-0040", "PIPE-0041", "PIPE-0044"}, Secrets: []string{password}},
+		scannertest.Fixture{Name: "Jenkinsfile", Files: map[string]string{"Jenkinsfile": "pipeline { agent any; stages { stage('a') { steps { sh \"echo ${env.CHANGE_TITLE}\" } } } }\n"}, Finds: []string{"PIPE-0006"}},
+		scannertest.Fixture{Name: "broken Jenkinsfile", Files: map[string]string{"Jenkinsfile": "pipeline { sh 'a\n"}, Fails: "Jenkinsfile"},
 		scannertest.Fixture{Name: "Helm that cannot be rendered", Files: map[string]string{
 			"app/Chart.yaml": chart, "app/templates/a.yaml": `{{ required "no" .Values.none }}`,
 		}, Fails: "app/templates/a.yaml"},
@@ -101,6 +111,7 @@ func TestFindings(t *testing.T) {
 		{"CloudFormation", "stack.template", badTemplate, "AWS-0092", "stack.template:9 cloudformation Bad aws"},
 		{"CloudFormation with aliases", "stack.yml", "Resources:\n  A: {Type: 'AWS::SNS::Topic', Metadata: &m {a: b}}\n  Bad:\n    Type: AWS::S3::Bucket\n    Metadata: *m\n    Properties: {AccessControl: PublicRead}\n", "AWS-0092", "stack.yml:3 cloudformation Bad aws"},
 		{"CloudFormation in JSON", "stack.template", "{\n\t\"Resources\": {\n\t\t\"Bad\": {\n\t\t\t\"Type\": \"AWS::S3::Bucket\",\n\t\t\t\"Properties\": {\"AccessControl\": \"PublicRead\"}\n\t\t}\n\t}\n}\n", "AWS-0092", "stack.template:5 cloudformation Bad aws"},
+		{"workflow", "a/ci.yml", "on: issues\npermissions: {}\njobs:\n  a:\n    runs-on: x\n    steps:\n    - name: greet\n      run: |\n        make\n        echo ${{ github.event.issue.title }}\n", "PIPE-0006", "a/ci.yml:10 github-actions a/greet pipeline"},
 		{"Terraform", "x/main.tf", "locals { acl = \"public-read\" }\nresource \"aws_s3_bucket\" \"b\" {\n  acl = local.acl\n}\n", "AWS-0092", "x/main.tf:3 terraform aws_s3_bucket.b aws"},
 	}
 	s := fresh(t)()

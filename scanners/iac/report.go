@@ -87,6 +87,9 @@ func (sub subject) finding(r checks.Result) gatehouse.Finding {
 	if detail == "" {
 		detail = resource
 	}
+	if sub.input == checks.Pipeline {
+		resource, detail = mask(resource), mask(detail) // may be an address
+	}
 	message := mask(r.Message)
 	return gatehouse.Finding{
 		Rule: c.ID, Kind: gatehouse.KindMisconfiguration, Severity: c.Severity,

@@ -4,7 +4,7 @@ package lib.pipeline
 import rego.v1
 
 # at is what a check reports: a message about a line, and what it is about.
-at(line, resource, msg) := {"msg": msg, "startline": line, "resource": resource}
+at(line, resource, msg) := {"msg": msg, "startline": line, "resource": resource, "root": resource}
 
 # place names a step within its job.
 place(job, step) := sprintf("%s/%s", [job.name, label(step)])

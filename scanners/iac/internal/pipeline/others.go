@@ -191,6 +191,7 @@ func readTekton(root *yaml.Node) *Pipeline {
 			p.scripts(&s, get(n, "script"), look)
 			steps = append(steps, s)
 		}
+		p.tektonBundle(get(spec, "taskRef"))
 		for _, n := range items(get(spec, "sidecars")) {
 			p.jobImage(get(n, "image"), "", "service")
 		}
@@ -203,10 +204,35 @@ func readTekton(root *yaml.Node) *Pipeline {
 		for _, key := range []string{"tasks", "finally"} {
 			for _, t := range items(get(s, key)) {
 				task(text(get(t, "name")), get(t, "taskSpec"))
+				p.tektonBundle(get(t, "taskRef"))
 			}
 		}
 	}
 	return p
+}
+
+// tektonBundle notes a task that comes from an image or a repository.
+func (p *Pipeline) tektonBundle(ref *yaml.Node) {
+	if ref == nil {
+		return
+	}
+	p.jobImage(get(ref, "bundle"), "", "task")
+	params := map[string]string{}
+	line := max(ref.Line, 1)
+	for _, n := range items(get(ref, "params")) {
+		params[text(get(n, "name"))] = text(get(n, "value"))
+	}
+	switch text(get(ref, "resolver")) {
+	case "bundles":
+		if params["bundle"] != "" {
+			p.Images = append(p.Images, newImage(params["bundle"], line, "task"))
+		}
+	case "git":
+		name := params["url"] + params["repo"]
+		p.Uses = append(p.Uses, Use{Sort: "template", Text: name, Name: name, Ref: params["revision"], Pin: pinOf(params["revision"]), Line: line})
+	case "http":
+		p.Uses = append(p.Uses, Use{Sort: "template", Text: params["url"], Name: params["url"], Pin: remotePin(params["url"]), Line: line})
+	}
 }
 
 // Azure Pipelines.
