@@ -60,3 +60,9 @@ version(step) := u.comment if {
 	u.line == step.uses_line
 	regex.match(`^v?[0-9]`, u.comment)
 }
+
+# from_outside is true if people without rights can start the pipeline.
+from_outside if {
+	some t in input.triggers
+	t.name in {"pull_request", "pull_request_target", "issues", "issue_comment", "discussion", "discussion_comment", "fork", "watch"}
+}

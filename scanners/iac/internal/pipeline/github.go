@@ -128,7 +128,7 @@ func (g *github) readJob(e entry, shell string, shellLine int) {
 	}
 	g.job = len(g.Jobs)
 	g.readMatrix(get(get(e.value, "strategy"), "matrix"))
-	j.Permissions = g.permissions(e.value)
+	j.Permissions, j.If = g.permissions(e.value), text(get(e.value, "if"))
 	env := g.env.with(func(c scope) { j.Env = g.variables(get(e.value, "env"), c) })
 	if env := get(e.value, "environment"); env != nil {
 		if j.Environment = text(env); j.Environment == "" {

@@ -103,6 +103,8 @@ type Job struct {
 	// SelfHosted is true if the machine is one of the user.
 	SelfHosted  bool         `json:"self_hosted"`
 	Permissions *Permissions `json:"permissions,omitempty"`
+	// If is the condition; may be empty.
+	If string `json:"if"`
 	// Environment is the name of the deployment environment; may be empty.
 	Environment string `json:"environment"`
 	Env         []Var  `json:"env"`

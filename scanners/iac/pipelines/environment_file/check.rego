@@ -31,7 +31,7 @@ deny contains res if {
 	some l in step.lines
 	regex.match(`(?i)\bGITHUB_(ENV|PATH)\b`, l.text)
 	writes(l.text)
-	dynamic(l.text)
+	varies(step, l)
 	res := pipeline.at(l.line, pipeline.place(job, step), "A value that is not fixed is written to GITHUB_ENV or GITHUB_PATH.")
 }
 
@@ -43,6 +43,17 @@ exposed if {
 }
 
 writes(text) if regex.match(`(?i)(>>?|\btee\b|Out-File|Add-Content|Set-Content).*GITHUB_(ENV|PATH)`, text)
+
+varies(_, l) if dynamic(l.text)
+
+# The end of a group of commands: one of them has a value that is not fixed.
+varies(step, l) if {
+	regex.match(`^\s*[})]`, l.text)
+	some other in step.lines
+	other.line < l.line
+	regex.match(`^\s*(echo|printf|cat)\b`, other.text)
+	dynamic(other.text)
+}
 
 # What is left when the file itself is taken away has a variable or a command in it.
 dynamic(text) if {

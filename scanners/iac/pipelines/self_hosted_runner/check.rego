@@ -13,7 +13,7 @@
 #     - self-hosted-runner
 #   controls:
 #     - CICD-SEC-7
-#   severity: MEDIUM
+#   severity: LOW
 #   recommended_action: Use machines that live for one job only, and let no pull request of a fork run on them
 #   input:
 #     selector:
@@ -28,5 +28,6 @@ deny contains res if {
 	some job in input.jobs
 	job.self_hosted
 	input.kind == "workflow"
+	not pipeline.from_outside
 	res := pipeline.at(job.runner_line, job.name, sprintf("The job %q runs on a self-hosted machine.", [job.name]))
 }

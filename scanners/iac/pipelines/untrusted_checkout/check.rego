@@ -31,8 +31,16 @@ deny contains res if {
 	some job in input.jobs
 	some step in job.steps
 	not step.never
+	not same_repository(job["if"])
+	not same_repository(step["if"])
 	line := untrusted(step)
 	res := pipeline.at(line, pipeline.place(job, step), sprintf("The head of a pull request is checked out in a workflow that starts on %s.", [t.name]))
+}
+
+# The condition leaves out forks, so whoever wrote the code may push here.
+same_repository(condition) if {
+	regex.match(`head(\.repo|_repository)\.full_name\s*==\s*(github\.repository|github\.event\.repository\.full_name)|(github\.repository|repository\.full_name)\s*==\s*github\.event\.[a-z_.]*head(\.repo|_repository)\.full_name|head(\.repo|_repository)\.fork\s*==\s*false|!\s*github\.event\.[a-z_.]*head(\.repo|_repository)\.fork`, condition)
+	not contains(condition, "||")
 }
 
 untrusted(step) := v.line if {
