@@ -66,6 +66,11 @@ func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gateh
 		}
 	}
 	if parseErr != nil {
+		if !found && !hasOtherSign(f.Data) && !pipeline.IsLikely(f.Path, f.Data) {
+			// Words that pipelines have stand in other texts as well.
+			p.Skip("no sign of a Kubernetes or CloudFormation document, and not in the form of a pipeline")
+			return nil
+		}
 		return parseErr // something in it looks like one of ours
 	}
 	if !found {
@@ -77,13 +82,18 @@ func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gateh
 // hasSign reports whether the text could be one of ours. It errs on the side of
 // yes: keys may be written with escapes, or in UTF-16.
 func hasSign(name string, data []byte) bool {
+	return hasOtherSign(data) || pipeline.HasSign(name, data)
+}
+
+// hasOtherSign is hasSign without pipelines.
+func hasOtherSign(data []byte) bool {
 	if bytes.HasPrefix(data, []byte{0xFE, 0xFF}) || bytes.HasPrefix(data, []byte{0xFF, 0xFE}) {
 		return true
 	}
 	kind := bytes.Contains(data, []byte("kind"))
 	version := bytes.Contains(data, []byte("apiVersion"))
 	resources := bytes.Contains(data, []byte("Resources"))
-	if kind && version || resources || pipeline.HasSign(name, data) {
+	if kind && version || resources {
 		return true
 	}
 	return escapedKey(data)

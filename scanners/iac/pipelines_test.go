@@ -115,3 +115,16 @@ func TestPipelineDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Words of pipelines in a file that cannot be parsed do not make it one.
+func TestBrokenOthers(t *testing.T) {
+	sc, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := scannertest.Scan(t, sc, map[string]string{"a.json": "{ // it runs jobs using what it uses\n", "b.yml": "jobs:\n  a:\n    script: [\n    image: b\n"})
+	s := r.Coverage.Scanners[0]
+	if s.Skipped != 1 || s.Failed != 1 {
+		t.Errorf("%d skipped and %d failed, want 1 and 1", s.Skipped, s.Failed)
+	}
+}

@@ -312,7 +312,7 @@ func (n *node) flows() []string {
 		default:
 			for _, a := range n.args {
 				for _, name := range a.flows() {
-					if n.text == "tojson" || n.text == "join" {
+					if n.text == "tojson" || n.text == "join" && !strings.Contains(name, "*") {
 						name += ".*"
 					}
 					all = append(all, name)

@@ -305,9 +305,12 @@ func readAzure(root *yaml.Node) *Pipeline {
 		}
 		p.Uses = append(p.Uses, u)
 	}
+	declared := map[string]bool{}
 	for _, c := range items(get(get(root, "resources"), "containers")) {
+		declared[text(get(c, "container"))] = true
 		p.jobImage(get(c, "image"), "", "job")
 	}
+	p.azureContainers(root, declared, 0)
 	p.azureSteps(root, 0, func(job string, n *yaml.Node) {
 		j, s := newJob(job, max(n.Line, 1)), newStep(max(n.Line, 1))
 		s.Name, s.Env = text(get(n, "displayName")), vars(get(n, "env"))
@@ -325,6 +328,25 @@ func readAzure(root *yaml.Node) *Pipeline {
 		p.add(j, s)
 	})
 	return p
+}
+
+// azureContainers notes the images of jobs that are no names of declared ones.
+func (p *Pipeline) azureContainers(n *yaml.Node, declared map[string]bool, depth int) {
+	if depth > 30 {
+		return
+	}
+	for _, e := range entries(n) {
+		switch {
+		case e.key == "container":
+			if !declared[text(e.value)] {
+				p.jobImage(e.value, "image", "job")
+			}
+		case e.key == "stages" || e.key == "jobs" || strings.HasPrefix(e.key, "${{"):
+			for _, i := range items(e.value) {
+				p.azureContainers(i, declared, depth+1)
+			}
+		}
+	}
 }
 
 func (p *Pipeline) azureScript(s *Step, n *yaml.Node) {

@@ -33,8 +33,8 @@ func TestSystems(t *testing.T) {
 		{"some.yml", "stages: [a]\njob:\n  stage: a\n  script: make\n", "gitlab-ci uses= images= lines=4:make injections="},
 		{"config.yml", "version: 2.1\norbs: {n: circleci/node@5, m: a/b@1.2.3}\njobs:\n  j:\n    docker:\n    - image: cimg/go:1.22\n    - image: redis\n    steps:\n    - checkout\n    - run: echo << pipeline.git.branch >>\n    - when: {condition: x, steps: [{run: {command: two}}]}\n",
 			"circleci uses=circleci/node@5:branch:2,a/b@1.2.3:tag:2 images=cimg/go:1.22:tag:6,redis:none:7 lines=10:echo << pipeline.git.branch >>,11:two injections=10:pipeline.git.branch:outsider"},
-		{"a.yml", "resources:\n  repositories:\n  - {repository: t, type: github, name: o/t, ref: refs/heads/main}\nstages:\n- stage: s\n  jobs:\n  - job: j\n    steps:\n    - script: echo $(Build.SourceBranchName) ${{ parameters.p }}\n    - task: Bash@3\n      inputs: {targetType: inline, script: two}\n",
-			"azure-pipelines uses=o/t:branch:3 images= lines=9:echo $(Build.SourceBranchName) ${{ parameters.p }},11:two injections=9:Build.SourceBranchName:outsider,9:parameters.p:input"},
+		{"a.yml", "resources:\n  repositories:\n  - {repository: t, type: github, name: o/t, ref: refs/heads/main}\nstages:\n- stage: s\n  jobs:\n  - job: j\n    container: 'u:1'\n    steps:\n    - script: echo $(Build.SourceBranchName) ${{ parameters.p }}\n    - task: Bash@3\n      inputs: {targetType: inline, script: two}\n",
+			"azure-pipelines uses=o/t:branch:3 images=u:1:tag:8 lines=10:echo $(Build.SourceBranchName) ${{ parameters.p }},12:two injections=10:Build.SourceBranchName:outsider,10:parameters.p:input"},
 		{"bitbucket-pipelines.yml", "image: node\npipelines:\n  default:\n  - parallel:\n    - step:\n        script:\n        - make\n        - pipe: a/b:1.0.0\n        - pipe: a/c\n",
 			"bitbucket-pipelines uses=a/b:1.0.0:tag:8,a/c:none:9 images=node:none:1 lines=7:make injections="},
 		{"buildspec.yml", "version: 0.2\nphases:\n  build:\n    commands:\n    - make\n    - sh -c \"go $CODEBUILD_WEBHOOK_HEAD_REF\"\n",
@@ -84,6 +84,20 @@ func summary(p *Pipeline) string {
 	}
 	join := func(all []string) string { return strings.Join(all, ",") }
 	return fmt.Sprintf("%s uses=%s images=%s lines=%s injections=%s", p.System, join(uses), join(images), join(lines), join(injections))
+}
+
+func TestIsLikely(t *testing.T) {
+	for text, want := range map[string]bool{
+		"on: push\njobs: [\n": true, "\"on\": x\njobs:\n": true, "jobs:\n  a:\n    script: [\n": true, "runs:\n  using: x\n [": true,
+		"{ \"a\": \"it runs\", using // x\n": false, "a: [\nthe jobs: it uses\n": false,
+	} {
+		if got := IsLikely("a.yml", []byte(text)); got != want {
+			t.Errorf("%q: got %v", text, got)
+		}
+	}
+	if !IsLikely(".circleci/config.yml", nil) {
+		t.Error("the place says it")
+	}
 }
 
 // Other documents are no pipelines.

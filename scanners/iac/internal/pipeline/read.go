@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"path"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -75,6 +76,28 @@ var signs = [][]string{
 	{"pipelines:", "step:"}, {"phases", "commands"}, {"commands", "image", "steps"},
 	{"steps:", "task:"}, {"steps:", "script:"}, {"steps:", "bash:"}, {"steps:", "pwsh:"}, {"steps:", "powershell:"},
 	{"tekton.dev/"},
+}
+
+// likely are groups of keys at the start of lines that only pipelines have.
+var likely = []*regexp.Regexp{
+	regexp.MustCompile(`(?m)^["']?on["']?:(?s:.*)^["']?jobs["']?:|^["']?jobs["']?:(?s:.*)^["']?on["']?:`),
+	regexp.MustCompile(`(?m)^runs:\s*$(?s:.*)^\s+using:`),
+	regexp.MustCompile(`(?m)^updates:(?s:.*)package-ecosystem:`),
+	regexp.MustCompile(`(?m)^(orbs|phases|pipelines|stages|jobs|steps):(?s:.*)^\s+-?\s*(script|run|commands|task|bash|stage|step):`),
+}
+
+// IsLikely reports whether a file that cannot be parsed is a pipeline by its
+// place, or by keys at the start of its lines.
+func IsLikely(name string, data []byte) bool {
+	if system(name) != "" {
+		return true
+	}
+	for _, r := range likely {
+		if r.Match(data) {
+			return true
+		}
+	}
+	return false
 }
 
 // HasSign reports whether a file could be a pipeline. It errs on the side of
