@@ -36,7 +36,7 @@ deny contains res if {
 
 piped(text) if regex.match(`\b(curl|wget)\b[^|;]*\|\s*(sudo\s+(-\S+\s+)*)?(env\s+(\S+=\S*\s+)*)?(/\S*/)?(ba|z|k|da)?sh\b`, text)
 
-piped(text) if regex.match(`\b(curl|wget)\b[^|;]*\|\s*(sudo\s+(-\S+\s+)*)?(/\S*/)?(python[0-9.]*|perl|ruby|node)(\s+-)?(\s|$)`, text)
+piped(text) if regex.match(`\b(curl|wget)\b[^|;]*\|\s*(sudo\s+(-\S+\s+)*)?(/\S*/)?(python[0-9.]*|perl|ruby|node)(\s+-)?\s*($|[;&|)"'])`, text)
 
 piped(text) if regex.match(`\b(ba|z)?sh\s+(-\S+\s+)*<\(\s*(curl|wget)\b|\b(ba|z)?sh\s+-\S*c\s+["']?\$\(\s*(curl|wget)\b|\beval\s+["']?\$\(\s*(curl|wget)\b|\bsource\s+<\(\s*curl\b`, text)
 

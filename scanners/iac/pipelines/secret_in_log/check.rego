@@ -29,7 +29,7 @@ deny contains res if {
 	some job in input.jobs
 	some step in job.steps
 	some l in step.lines
-	regex.match(`^\s*(echo|printf|Write-Host|Write-Output)\b[^|>]*\$\{\{\s*secrets\.[A-Za-z_]`, l.text)
+	regex.match(`^\s*(echo|printf|Write-Host|Write-Output)\b[^|>&;]*\$\{\{\s*secrets\.[A-Za-z_]`, l.text)
 	not regex.match(`::add-mask::`, l.text)
 	not regex.match(`\|\s*\S+|>>?`, regex.replace(l.text, `\$\{\{[^}]*\}\}`, ""))
 	res := pipeline.at(l.line, pipeline.place(job, step), "A secret is printed.")
