@@ -9,7 +9,6 @@ import (
 var (
 	fullHash  = regexp.MustCompile(`^[0-9a-fA-F]{40}([0-9a-fA-F]{24})?$`)
 	likeTag   = regexp.MustCompile(`^[vV]?[0-9]+([.-][0-9A-Za-z.+_-]*)?$|^[A-Za-z-]+[-/@]?[vV]?[0-9]+\.[0-9]+[0-9A-Za-z.+_-]*$|^(stable|release)[-/]v?[0-9]`)
-	digest    = regexp.MustCompile(`@sha256:[0-9a-fA-F]{64}$`)
 	variables = regexp.MustCompile(`\$\{\{|\$\(|<<|\$\[\[|\$\{?[A-Za-z_]`)
 )
 
@@ -64,7 +63,7 @@ func newImage(s string, line int, role string) Image {
 	i := Image{Text: s, Line: line, Role: role}
 	rest := s[strings.LastIndexByte(s, '/')+1:]
 	switch {
-	case digest.MatchString(s):
+	case strings.Contains(s, "@sha256:") || strings.Contains(s, "@sha512:"):
 		i.Pin = "hash"
 	case variables.MatchString(s):
 		i.Pin = "unknown"
