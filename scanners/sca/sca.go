@@ -130,7 +130,7 @@ func groups(files []gatehouse.FileInfo) []gatehouse.Group {
 			all = append(all, gatehouse.Group{Type: lockGroup, Dir: path.Dir(f.Path), Owned: []string{f.Path}, Context: context})
 		case format == nil:
 			kind := inventory.ManifestOf(f.Path)
-			if kind == nil {
+			if kind == nil || inventory.InstalledOf(f.Path, f.Bytes, f.Mode) != nil {
 				continue
 			}
 			locks := kind.LockedBy(path.Dir(f.Path), dirs)
@@ -180,7 +180,8 @@ func coveredManifests(files []gatehouse.FileInfo) map[string][]string {
 				covered[lock] = append(covered[lock], f.Path)
 			}
 			// Only workspaces lock what is below.
-			if len(found) > 0 || dir == "." || !inventory.ManifestOf(base).Ancestors {
+			kind := inventory.ManifestOf(base)
+			if len(found) > 0 || dir == "." || kind == nil || !kind.Ancestors {
 				break
 			}
 		}
@@ -194,6 +195,10 @@ func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.
 		return s.scanPoms(ctx, map[string]*gatehouse.File{f.Path: f}, []string{f.Path}, p)
 	}
 	if format := inventory.FormatOf(f.Path); format != nil {
+		if format.Binary {
+			_, err := inventory.Safely(&inventory.Lockfile{Path: f.Path, Data: f.Data}, format.Parse)
+			return err
+		}
 		return s.scan(ctx, lock, format.Parse, p)
 	}
 	if kind := inventory.InstalledOf(f.Path, f.Bytes, f.Mode); kind != nil {
