@@ -86,9 +86,9 @@ var refusedBuiltins = map[string]string{
 }
 
 // AllowedBuiltins lists the functions that policies may call, sorted: those of
-// OPA, and parse_config.
+// OPA, parse_config and version_in_range.
 func AllowedBuiltins() []string {
-	return slices.Sorted(slices.Values(append(slices.Clone(allowedBuiltins), parseConfigDecl.Name)))
+	return slices.Sorted(slices.Values(append(slices.Clone(allowedBuiltins), parseConfigDecl.Name, versionInRangeDecl.Name)))
 }
 
 // capabilities are those of this version of OPA without the refused functions

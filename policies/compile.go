@@ -85,7 +85,7 @@ func (b *bundle) newCompiler() (*ast.Compiler, error) {
 	b.annotate()
 	return ast.NewCompiler().
 		WithCapabilities(capabilities()).
-		WithBuiltins(map[string]*ast.Builtin{parseConfigDecl.Name: parseConfigBuiltin()}).
+		WithBuiltins(map[string]*ast.Builtin{parseConfigDecl.Name: parseConfigBuiltin(), versionInRangeDecl.Name: versionInRangeBuiltin()}).
 		WithSchemas(schemas).
 		WithUseTypeCheckAnnotations(true).
 		WithDefaultRegoVersion(ast.RegoV1), nil

@@ -403,6 +403,7 @@ func (s *Set) query(ctx context.Context, store storage.Store, p *pkg, name *ast.
 		rego.StrictBuiltinErrors(true),
 		rego.GenerateJSON(resultJSON),
 		parseConfigFunc(),
+		versionInRangeFunc(),
 	).PrepareForEval(ctx)
 }
 

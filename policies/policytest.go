@@ -149,7 +149,7 @@ func (b *bundle) runTests(ctx context.Context, opts TestOptions) (testRun, error
 		CapturePrintOutput(true).
 		RaiseBuiltinErrors(true).
 		SetTimeout(cmp.Or(opts.Timeout, limits.PolicyTimeout)).
-		AddCustomBuiltins([]*tester.Builtin{{Decl: parseConfigBuiltin(), Func: parseConfigFunc()}}).
+		AddCustomBuiltins([]*tester.Builtin{{Decl: parseConfigBuiltin(), Func: parseConfigFunc()}, {Decl: versionInRangeBuiltin(), Func: versionInRangeFunc()}}).
 		Filter(opts.Run).
 		RunTests(ctx, txn)
 	if err != nil {

@@ -48,6 +48,7 @@ titles := {
 	"deprecated": "that should no longer be used",
 	"similar": "named nearly as a well-known package",
 	"registries": "from a registry that is not allowed",
+	"registries_unstated": "from a registry that is not named",
 	"internal": "of our own from a foreign registry",
 	"denied": "that may not be used",
 }
@@ -84,10 +85,30 @@ problems contains {"check": "insecure_origin", "component": c, "why": why} if {
 problems contains {"check": "missing_hashes", "component": c, "why": why} if {
 	"missing_hashes" in enabled
 	some c in input.components
+	records_digests(c)
+	count(object.get(c, "hashes", [])) == 0
+	not named(c, settings.missing_hashes_allowed)
+	why := "has no digest in the lockfile, so a changed archive would not be noticed: make the lockfile anew with digests"
+}
+
+records_digests(c) if {
 	c.origin.kind == "registry"
 	c.origin.pinned
-	count(object.get(c, "hashes", [])) == 0
-	why := "has no digest in the lockfile, so a changed archive would not be noticed: make the lockfile anew with digests"
+}
+
+# An entry that says neither where it comes from nor what it is has less than
+# one that lacks its digest.
+records_digests(c) if {
+	not c.origin
+	not object.get(c, "installed", false)
+	parts := split(c.location.path, "/")
+	parts[count(parts) - 1] in digesting
+}
+
+# digesting are the lockfiles of which each entry has a digest.
+digesting := {
+	"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock",
+	"Pipfile.lock", "poetry.lock", "pdm.lock", "uv.lock", "pylock.toml",
 }
 
 problems contains {"check": "install_scripts", "component": c, "why": why} if {
@@ -113,38 +134,94 @@ problems contains {"check": "similar", "component": c, "why": why} if {
 	why := sprintf("is named nearly as the well-known package %s: make sure that it is the one that was meant, and add its name to similar_allowed", [c.similar])
 }
 
+# An archive by URL comes past the registries, so it counts as from one.
 problems contains {"check": "registries", "component": c, "why": why} if {
 	"registries" in enabled
 	some c in input.components
-	c.origin.kind == "registry"
-	not from(c.origin.url, settings.registries_allowed)
-	why := sprintf("comes from the registry %s, which is not among registries_allowed", [c.origin.url])
+	c.origin.kind in {"registry", "url"}
+	c.origin.url != ""
+	not from(c, settings.registries_allowed)
+	why := sprintf("comes from %s, which is not among registries_allowed: take it from a registry that is, or add the beginning of that URL", [c.origin.url])
+}
+
+problems contains {"check": "registries_unstated", "component": c, "why": why} if {
+	"registries_unstated" in enabled
+	some c in input.components
+	object.get(c, ["origin", "kind"], "registry") in {"registry", "url"}
+	object.get(c, ["origin", "url"], "") == ""
+	why := "comes from a registry that the file does not name, so it is not known whether it is an allowed one: write the registry into the lockfile"
 }
 
 problems contains {"check": "internal", "component": c, "why": why} if {
 	"internal" in enabled
 	some c in input.components
 	named(c, settings.internal_names)
-	not from(object.get(c, ["origin", "url"], ""), settings.internal_registries)
+	not from(c, settings.internal_registries)
 	not object.get(c, ["origin", "kind"], "") in {"workspace", "path"}
 	why := sprintf("is a name of our own, and does not come from a registry of ours (%s): somebody else may have taken the name there", [
 		object.get(c, ["origin", "url"], "the file does not say from where"),
 	])
 }
 
-problems contains {"check": "denied", "component": c, "why": "may not be used: its name is in denied_names"} if {
+problems contains {"check": "denied", "component": c, "why": why} if {
 	"denied" in enabled
 	some c in input.components
-	named(c, settings.denied_names)
+	some pattern in settings.denied_names
+	is_named(c, pattern)
+	why := sprintf("may not be used: denied_names has %s", [pattern])
 }
 
-# named holds if the name matches a pattern; * stands for any characters.
+problems contains {"check": "denied", "component": c, "why": why} if {
+	"denied" in enabled
+	some c in input.components
+	some entry in settings.denied_versions
+	[pattern, range] := name_and_range(entry)
+	is_named(c, pattern)
+	version_in_range(c.ecosystem, c.version, range)
+	why := sprintf("may not be used in this version: denied_versions has %s; take a version that is not in that range", [entry])
+}
+
+# A version that cannot be compared may be any.
+problems contains {"check": "denied", "component": c, "why": why} if {
+	"denied" in enabled
+	some c in input.components
+	some entry in settings.denied_versions
+	[pattern, range] := name_and_range(entry)
+	is_named(c, pattern)
+	not comparable(c, range)
+	why := sprintf("has a version that cannot be compared with denied_versions (%s): lock it to a version", [entry])
+}
+
+comparable(c, range) if is_boolean(version_in_range(c.ecosystem, c.version, range))
+
+# name_and_range splits "lodash <4.17.21" at the first space.
+name_and_range(entry) := [substring(entry, 0, i), trim_space(substring(entry, i, -1))] if {
+	i := indexof(entry, " ")
+	i > 0
+}
+
+# An entry without a range denies each version.
+name_and_range(entry) := [entry, "*"] if indexof(entry, " ") < 1
+
 named(c, patterns) if {
 	some pattern in patterns
-	glob.match(pattern, [], c.name)
+	is_named(c, pattern)
 }
 
-from(url, prefixes) if {
-	some prefix in prefixes
-	startswith(url, prefix)
+# is_named holds if the name matches a pattern; * stands for any characters,
+# and case does not matter. "npm:" before it means the ecosystem.
+is_named(c, pattern) if glob.match(lower(pattern), null, lower(c.name))
+
+is_named(c, pattern) if glob.match(lower(pattern), null, lower(sprintf("%s:%s", [c.ecosystem, c.name])))
+
+# from holds if a URL is what an entry has, or below it: "https://npm.acme.test"
+# is not the beginning of "https://npm.acme.test.example.com". "npm " before
+# the URL means the ecosystem.
+from(c, entries) if {
+	some entry in entries
+	below(c.origin.url, trim_prefix(entry, sprintf("%s ", [c.ecosystem])))
 }
+
+below(url, prefix) if url == trim_suffix(prefix, "/")
+
+below(url, prefix) if startswith(url, sprintf("%s/", [trim_suffix(prefix, "/")]))

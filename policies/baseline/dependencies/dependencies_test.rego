@@ -23,6 +23,7 @@ bad := {
 	"deprecated": {"deprecated": "use String.prototype.padStart"},
 	"registries": {"origin": registry},
 	"internal": {"origin": registry},
+	"registries_unstated": {},
 	"denied": {},
 }
 
@@ -60,7 +61,7 @@ test_allow_what_is_set_to_ignore if {
 }
 
 test_allow_plain_component if {
-	all_on := {check: "deny" | some check, _ in bad}
+	all_on := object.union({check: "deny" | some check, _ in bad}, {"registries_allowed": ["https://registry.npmjs.org"]})
 	count(dependencies.deny) == 0 with input as {"components": [component({"origin": registry, "hashes": ["sha512:00"]})]}
 		with data.gatehouse.settings.dependencies as with_settings(object.union(all_on, {"registries_allowed": ["https://registry.npmjs.org/"]}))
 }
@@ -92,4 +93,58 @@ test_deny_image_by_tag if {
 test_allow_named_similar if {
 	count(dependencies.deny) == 0 with input as {"components": [component(bad.similar)]}
 		with data.gatehouse.settings.dependencies as with_settings({"similar": "deny", "similar_allowed": ["left-pad"]})
+}
+
+only(check, extra) := with_settings(object.union(object.union(off, extra), {check: "deny"}))
+
+test_deny_archive_by_url_past_the_registries if {
+	archive := component({"origin": {"kind": "url", "url": "https://cdn.example.test/left-pad.tgz", "pinned": true}})
+	count(dependencies.deny) == 1 with input as {"components": [archive]}
+		with data.gatehouse.settings.dependencies as only("registries", {"registries_allowed": ["https://registry.npmjs.org"]})
+}
+
+test_registries_end_at_a_slash if {
+	every url, n in {"https://npm.acme.test": 0, "https://npm.acme.test/x": 0, "https://npm.acme.test.example.com": 1, "http://npm.acme.test": 1} {
+		every allowed in ["https://npm.acme.test", "https://npm.acme.test/", "npm https://npm.acme.test"] {
+			count(dependencies.deny) == n with input as {"components": [component({"origin": {"kind": "registry", "url": url, "pinned": true}})]}
+				with data.gatehouse.settings.dependencies as only("registries", {"registries_allowed": [allowed]})
+		}
+	}
+}
+
+test_deny_registry_of_another_ecosystem if {
+	count(dependencies.deny) == 1 with input as {"components": [component({"origin": registry})]}
+		with data.gatehouse.settings.dependencies as only("registries", {"registries_allowed": ["pypi https://registry.npmjs.org"]})
+}
+
+test_names_have_dots_and_no_case if {
+	every pattern in ["acme*", "Acme.*", "nuget:acme.*"] {
+		count(dependencies.deny) == 1 with input as {"components": [component({"name": "Acme.Core.Api", "ecosystem": "nuget"})]}
+			with data.gatehouse.settings.dependencies as only("denied", {"denied_names": [pattern]})
+	}
+	count(dependencies.deny) == 0 with input as {"components": [component({"name": "Acme.Core.Api", "ecosystem": "nuget"})]}
+		with data.gatehouse.settings.dependencies as only("denied", {"denied_names": ["npm:acme.*"]})
+}
+
+test_deny_versions_in_the_range if {
+	every entry, n in {"left-pad <1.3.1": 1, "left-pad >=1.0 <1.3.0": 0, "left-pad": 1, "npm:left-* ^1.2": 1, "right-pad <9": 0} {
+		count(dependencies.deny) == n with input as {"components": [component({})]}
+			with data.gatehouse.settings.dependencies as only("denied", {"denied_versions": [entry]})
+	}
+}
+
+test_deny_version_that_cannot_be_compared if {
+	some r in dependencies.deny with input as {"components": [component({"version": "main"})]}
+		with data.gatehouse.settings.dependencies as only("denied", {"denied_versions": ["left-pad <1.3.1"]})
+	contains(r.msg, "cannot be compared")
+}
+
+test_deny_entry_that_says_neither_origin_nor_digest if {
+	settings := only("missing_hashes", {})
+	every extra, n in {"{}": 1, `{"installed": true}`: 0, `{"hashes": ["sha512:00"]}`: 0, `{"location": {"path": "pom.xml"}}`: 0} {
+		count(dependencies.deny) == n with input as {"components": [component(json.unmarshal(extra))]}
+			with data.gatehouse.settings.dependencies as settings
+	}
+	count(dependencies.deny) == 0 with input as {"components": [component({})]}
+		with data.gatehouse.settings.dependencies as only("missing_hashes", {"missing_hashes_allowed": ["left-*"]})
 }
