@@ -142,7 +142,8 @@ func mustDecide(t testing.TB, s *Set, r *gatehouse.Report, waivers ...gatehouse.
 // strict turns on the rules that are off by default. Rules for the same thing
 // exclude each other, so two sets of settings are needed.
 var strict = []map[string]any{
-	{"coverage.required_scanners": []string{"secrets"}, "vulnerabilities.only_fixable": true, "licenses.unlicensed": "warn", "dependencies.install_scripts": "deny", "dependencies.insecure_origin": "warn"},
+	{"coverage.required_scanners": []string{"secrets"}, "vulnerabilities.only_fixable": true, "licenses.unlicensed": "warn", "dependencies.install_scripts": "deny", "dependencies.insecure_origin": "warn",
+		"license_classes.forbidden": "deny", "license_classes.unknown": "warn", "license_classes.overrides": []any{map[string]any{"classes": []any{"notice"}, "action": "ignore"}}},
 	{"licenses.unlicensed": "deny", "licenses.unreadable": "deny"},
 }
 
@@ -266,6 +267,10 @@ func TestSettingsErrors(t *testing.T) {
 		{map[string]any{"database_age.max_days": "7"}, `want a number`},
 		{map[string]any{"licenses.denied": "MIT"}, `want a list`},
 		{map[string]any{"licenses.denied": []any{1}}, `item 1: want a string`},
+		{map[string]any{"license_classes.overrides": []any{"dev"}}, `item 1: want an object with the keys action, classes, paths, scopes`},
+		{map[string]any{"license_classes.overrides": []any{map[string]any{"scope": []any{"dev"}}}}, `there is no key "scope"; did you mean "scopes"?`},
+		{map[string]any{"license_classes.overrides": []any{map[string]any{"scopes": []any{"dev"}}}}, `the key "action" is missing`},
+		{map[string]any{"license_classes.ids": []any{map[string]any{"id": "X", "class": "free"}}}, `key "class": want one of forbidden`},
 	}
 	for _, tt := range tests {
 		_, err := Load(context.Background(), Options{Baseline: true, Settings: tt.settings})

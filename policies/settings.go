@@ -41,6 +41,7 @@ type settingSchema struct {
 	Enum        []string                 `json:"enum"`
 	Minimum     *float64                 `json:"minimum"`
 	Items       *settingSchema           `json:"items"`
+	Required    []string                 `json:"required"`
 	Properties  map[string]settingSchema `json:"properties"`
 }
 
@@ -190,6 +191,29 @@ func (s *settingSchema) check(v any) (any, error) {
 				return nil, fmt.Errorf("item %d: %w", i+1, err)
 			}
 			out[i] = y
+		}
+		return out, nil
+	case "object":
+		in, ok := v.(map[string]any)
+		if !ok {
+			return nil, wrong("an object with the keys " + strings.Join(sortedKeys(s.Properties), ", "))
+		}
+		out := map[string]any{}
+		for _, key := range sortedKeys(in) {
+			ks, ok := s.Properties[key]
+			if !ok {
+				return nil, fmt.Errorf("there is no key %q%s", key, nearest.Hint(key, sortedKeys(s.Properties)))
+			}
+			x, err := ks.check(in[key])
+			if err != nil {
+				return nil, fmt.Errorf("key %q: %w", key, err)
+			}
+			out[key] = x
+		}
+		for _, key := range s.Required {
+			if _, ok := out[key]; !ok {
+				return nil, fmt.Errorf("the key %q is missing", key)
+			}
 		}
 		return out, nil
 	}
