@@ -13,7 +13,8 @@ const maxLicenseChoices = 64
 // expression or a name, into alternatives: whoever uses the package may pick
 // one, and must keep all licences in it. "MIT OR (A AND B)" gives [[MIT], [A,
 // B]]. An exception stays with its licence: "GPL-2.0-only WITH
-// Classpath-exception-2.0".
+// Classpath-exception-2.0". Deprecated ids become those that took their place:
+// "GPL-2.0" is "GPL-2.0-only".
 //
 // A text that is not an expression counts as the name of one licence, and
 // readable is false. More than 64 alternatives are taken as one that has every
@@ -105,6 +106,7 @@ func (p *licenseParser) one(depth int) ([][]string, bool) {
 		return nil, false
 	}
 	p.pos++
+	id = currentLicense(id)
 	if p.accept("WITH") {
 		exception := p.peek()
 		if !isLicenseID(exception) {

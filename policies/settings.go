@@ -120,6 +120,9 @@ func mergeSettings(overrides map[string]any) (map[string]any, error) {
 			set(rule, key, keys[key])
 		}
 	}
+	if denied, ok := defaults["licenses"]["denied"].([]any); ok {
+		defaults["licenses"]["denied"] = withCurrentLicenses(denied)
+	}
 	out := map[string]any{}
 	for rule, keys := range defaults {
 		m := map[string]any{}

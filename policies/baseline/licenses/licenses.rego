@@ -183,6 +183,9 @@ lifted(exception) if {
 
 matches(pattern, id) if glob.match(lower(pattern), null, lower(id))
 
+# "X+" is X, too: whether a later version exists and is better is not known.
+matches(pattern, id) if glob.match(lower(pattern), null, trim_suffix(lower(id), "+"))
+
 unreadable(s) := object.union(s.about, {
 	"msg": sprintf("%s has a licence that is no SPDX expression: %s", [
 		lib.package_text(s.package),

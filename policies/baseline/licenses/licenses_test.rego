@@ -121,3 +121,8 @@ test_warn_listed_unreadable if {
 	unreadable := object.union(component([["see LICENSE"]]), {"licenses_readable": false})
 	count(licenses.warn_unreadable) == 1 with input as {"findings": [], "components": [unreadable], "licenses": [{"choices": [["see LICENSE"]], "readable": false}]}
 }
+
+test_deny_denied_or_later if {
+	count(licenses.deny) == 1 with input as report([["MPL-1.1+"]])
+		with data.gatehouse.settings.licenses as with_settings({"denied": ["MPL-1.1"]})
+}
