@@ -53,6 +53,10 @@ func badReport() *gatehouse.Report {
 		f.Vulnerability.VEX = &gatehouse.VEX{Status: "not_affected", Document: "vex.json"}
 		return f
 	}
+	unreachable := func(f gatehouse.Finding) gatehouse.Finding {
+		f.Vulnerability.Reachability = &gatehouse.Reachability{State: "unreachable", Why: "by call graph"}
+		return f
+	}
 	r := &gatehouse.Report{
 		Version: gatehouse.ReportVersion,
 		Target:  gatehouse.TargetInfo{Kind: gatehouse.TargetDir, Name: ".", Digest: "sha256:0"},
@@ -65,6 +69,7 @@ func badReport() *gatehouse.Report {
 			vuln("MAL-2025-1", gatehouse.SeverityUnknown),
 			exploited(vuln("GHSA-xx2", gatehouse.SeverityLow)),
 			excused(vuln("CVE-2020-3", gatehouse.SeverityHigh)),
+			unreachable(vuln("GO-2020-4", gatehouse.SeverityHigh)),
 			{ID: "s1", Fingerprint: "s1", Rule: "aws-access-key-id", Kind: gatehouse.KindSecret, Scanner: "secrets", Severity: gatehouse.SeverityCritical,
 				Title: "AWS access key", Location: gatehouse.Location{Path: ".env", Line: 2}, Secret: &gatehouse.Secret{Redacted: "****"}},
 			{ID: "s2", Fingerprint: "s2", Rule: "generic-api-key", Kind: gatehouse.KindSecret, Scanner: "secrets", Severity: gatehouse.SeverityHigh,
@@ -144,7 +149,7 @@ func mustDecide(t testing.TB, s *Set, r *gatehouse.Report, waivers ...gatehouse.
 var strict = []map[string]any{
 	{"coverage.required_scanners": []string{"secrets"}, "vulnerabilities.only_fixable": true, "licenses.unlicensed": "warn", "dependencies.install_scripts": "deny", "dependencies.insecure_origin": "warn",
 		"license_classes.forbidden": "deny", "license_classes.unknown": "warn", "license_classes.overrides": []any{map[string]any{"classes": []any{"notice"}, "action": "ignore"}}},
-	{"licenses.unlicensed": "deny", "licenses.unreadable": "deny"},
+	{"licenses.unlicensed": "deny", "licenses.unreadable": "deny", "vulnerabilities.unreachable": "warn"},
 }
 
 // Every rule fires on the bad report and stays silent on the good one.

@@ -105,6 +105,29 @@ warn_vex contains {"msg": msg, "severity": "LOW"} if {
 	])
 }
 
+# METADATA
+# title: No vulnerability is passed over unseen because its code is not used
+# description: |
+#   A summary of the vulnerabilities that do not count because no package of
+#   the program imports the vulnerable code.
+# custom:
+#   id: GH-VULN-006
+#   severity: LOW
+#   solution: Upgrade these packages with the next maintenance; the analysis holds for the platform and the build tags that it was made for.
+warn_unreachable contains {"msg": msg, "severity": "LOW"} if {
+	settings.unreachable == "warn"
+	lifted := [f | some f in all_vulnerabilities; not excused(f); unreachable(f)]
+	count(lifted) > 0
+	names := {text |
+		some f in lifted
+		text := sprintf("%s in %s", [f.rule, f.vulnerability.package.name])
+	}
+	msg := sprintf("%s not reached by the program: %s", [
+		lib.count_text(count(lifted), "vulnerability is", "vulnerabilities are"),
+		concat(", ", array.slice(sort(names), 0, 10)),
+	])
+}
+
 all_vulnerabilities := [f |
 	some f in input.findings
 	f.kind == "vulnerability"
@@ -112,10 +135,18 @@ all_vulnerabilities := [f |
 	not ignored_dev(f)
 ]
 
-considered := [f | some f in all_vulnerabilities; not excused(f)]
+considered := [f | some f in all_vulnerabilities; not excused(f); not unreachable(f)]
 
 # excused are those that a VEX statement lifts.
 excused(f) if f.vulnerability.vex.status in settings.vex
+
+# unreachable are those that do not count because the program does not use the
+# code. What is being exploited counts all the same.
+unreachable(f) if {
+	settings.unreachable in {"warn", "ignore"}
+	f.vulnerability.reachability.state == "unreachable"
+	not exploited(f)
+}
 
 exploited(f) if object.get(f.vulnerability, "exploited", "") != ""
 

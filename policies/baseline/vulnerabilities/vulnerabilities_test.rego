@@ -151,3 +151,41 @@ test_allow_malicious_has_a_rule_of_its_own if {
 	f := json.patch(finding("CRITICAL", []), [{"op": "add", "path": "/vulnerability/malicious", "value": true}])
 	count(vulnerabilities.deny) == 0 with input as report([f])
 }
+
+in_state(f, state) := json.patch(f, [{"op": "add", "path": "/vulnerability/reachability", "value": {"state": state, "why": "by call graph"}}])
+
+test_deny_unreachable_by_default if {
+	count(vulnerabilities.deny) == 1 with input as report([in_state(finding("HIGH", []), "unreachable")])
+	count(vulnerabilities.warn_unreachable) == 0 with input as report([in_state(finding("HIGH", []), "unreachable")])
+}
+
+test_allow_unreachable_if_set_so if {
+	some action in ["warn", "ignore"]
+	count(vulnerabilities.deny) == 0 with input as report([in_state(finding("CRITICAL", []), "unreachable")])
+		with data.gatehouse.settings.vulnerabilities as with_settings({"unreachable": action})
+}
+
+test_warn_unreachable_names_what_it_is if {
+	some r in vulnerabilities.warn_unreachable with input as report([in_state(finding("CRITICAL", []), "unreachable")])
+		with data.gatehouse.settings.vulnerabilities as with_settings({"unreachable": "warn"})
+	r.msg == "1 vulnerability is not reached by the program: CVE-2020-8203 in lodash"
+}
+
+test_warn_unreachable_is_silent_if_ignored if {
+	count(vulnerabilities.warn_unreachable) == 0 with input as report([in_state(finding("CRITICAL", []), "unreachable")])
+		with data.gatehouse.settings.vulnerabilities as with_settings({"unreachable": "ignore"})
+}
+
+test_deny_what_is_reached_or_undecided if {
+	every action in ["warn", "ignore"] {
+		every f in [finding("HIGH", []), in_state(finding("HIGH", []), "called"), in_state(finding("HIGH", []), "imported"), in_state(finding("HIGH", []), "present")] {
+			count(vulnerabilities.deny) == 1 with input as report([f])
+				with data.gatehouse.settings.vulnerabilities as with_settings({"unreachable": action})
+		}
+	}
+}
+
+test_deny_exploited_though_unreachable if {
+	count(vulnerabilities.deny_exploited) == 1 with input as report([in_state(exploited("LOW"), "unreachable")])
+		with data.gatehouse.settings.vulnerabilities as with_settings({"unreachable": "ignore"})
+}
