@@ -69,7 +69,12 @@ func (p *Package) merge(others []Package) {
 		p.Workspace = cmp.Or(p.Workspace, o.Workspace)
 		p.Deprecated = cmp.Or(p.Deprecated, o.Deprecated)
 		p.Declared = cmp.Or(p.Declared, o.Declared)
-		p.Origin = cmp.Or(p.Origin, o.Origin)
+		switch {
+		case p.Origin == bundled: // each copy must be covered
+			p.Origin = o.Origin
+		case o.Origin != bundled:
+			p.Origin = cmp.Or(p.Origin, o.Origin)
+		}
 		p.Unmatched = cmp.Or(p.Unmatched, o.Unmatched)
 		p.InstallScript = p.InstallScript || o.InstallScript
 		p.Installed = p.Installed || o.Installed

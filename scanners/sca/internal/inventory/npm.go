@@ -142,6 +142,9 @@ func (l *npmLock) add(e *npmEntry) {
 	default:
 		p.Hashes = sriDigests(e.get("integrity").text())
 		p.Origin = l.origins.of(resolved, p.Name, len(p.Hashes) > 0)
+		if p.Origin == nil && (e.get("inBundle").isTrue() || e.get("bundled").isTrue()) {
+			p.Origin = bundled
+		}
 		version := p.Version
 		placeNpm(&p, version)
 		if p.Origin == nil && !plainVersion(version) {

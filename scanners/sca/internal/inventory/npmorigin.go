@@ -32,6 +32,10 @@ func (o npmOrigins) of(resolved, name string, digested bool) *gatehouse.Origin {
 	return placeOrigin(resolved, digested)
 }
 
+// bundled is the origin of what lies in the archive of another package, whose
+// digest covers it.
+var bundled = &gatehouse.Origin{Kind: "path", Pinned: true}
+
 func (o npmOrigins) registry(url string) *gatehouse.Origin {
 	if i := strings.LastIndex(url, "/@"); i > 0 && strings.Count(url[i+1:], "/") <= 1 {
 		url = url[:i] // "@scope/name" below the registry, under another name
