@@ -201,3 +201,22 @@ const (
 	// Linux kernel has 1.4 million.
 	MaxCommits = 5_000_000
 )
+
+// Bounds on the analysis of what Go programs call.
+const (
+	// ReachabilityTimeout bounds the analysis of one module. The largest open
+	// programs, such as Kubernetes, take some minutes.
+	ReachabilityTimeout = 10 * time.Minute
+
+	// MaxReachabilityBytes bounds what one analysis prints: a name for each
+	// package, some KB for each call stack.
+	MaxReachabilityBytes = 128 << 20
+
+	// MaxReachabilityErrorBytes is how much of its error messages is kept.
+	MaxReachabilityErrorBytes = 16 << 10
+
+	// MaxReachabilitySymbols and MaxReachabilityTrace are how many functions and
+	// frames of a call stack a finding names, so that reports stay small.
+	MaxReachabilitySymbols = 20
+	MaxReachabilityTrace   = 30
+)
