@@ -29,7 +29,7 @@ import (
 const Name = "sca"
 
 // resultVersion changes with each change of the code that gives other results.
-const resultVersion = "9"
+const resultVersion = "10"
 
 // New returns the scanner. Without a database (nil) it lists components only,
 // and each file with packages gets a gap that says why: a sentence with the

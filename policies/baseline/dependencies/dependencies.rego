@@ -22,6 +22,20 @@ deny contains result(p, "HIGH") if {
 	settings[p.check] == "deny"
 }
 
+# A check that is on and names nothing would pass everything.
+deny contains {"msg": msg, "severity": "HIGH", "check": check} if {
+	some check, lists in needs
+	check in enabled
+	every list in lists {
+		count(settings[list]) == 0
+	}
+	msg := sprintf("dependencies.%s is %s, but names nothing to look for: fill dependencies.%s, or set it to ignore", [
+		check, settings[check], concat(" or dependencies.", lists),
+	])
+}
+
+needs := {"internal": ["internal_names"], "denied": ["denied_names", "denied_versions"]}
+
 # METADATA
 # title: Dependencies come from where they should, and stay what they are
 # description: A summary for each of the checks that are set to warn.

@@ -61,7 +61,7 @@ test_allow_what_is_set_to_ignore if {
 }
 
 test_allow_plain_component if {
-	all_on := object.union({check: "deny" | some check, _ in bad}, {"registries_allowed": ["https://registry.npmjs.org"]})
+	all_on := object.union({check: "deny" | some check, _ in bad}, {"registries_allowed": ["https://registry.npmjs.org"], "internal_names": ["@acme/*"], "denied_names": ["right-pad"]})
 	count(dependencies.deny) == 0 with input as {"components": [component({"origin": registry, "hashes": ["sha512:00"]})]}
 		with data.gatehouse.settings.dependencies as with_settings(object.union(all_on, {"registries_allowed": ["https://registry.npmjs.org/"]}))
 }
@@ -147,4 +147,14 @@ test_deny_entry_that_says_neither_origin_nor_digest if {
 	}
 	count(dependencies.deny) == 0 with input as {"components": [component({})]}
 		with data.gatehouse.settings.dependencies as only("missing_hashes", {"missing_hashes_allowed": ["left-*"]})
+}
+
+test_deny_check_that_names_nothing if {
+	every check in ["internal", "denied"] {
+		every action in ["deny", "warn"] {
+			some r in dependencies.deny with input as {"components": []}
+				with data.gatehouse.settings.dependencies as with_settings(object.union(off, {check: action}))
+			contains(r.msg, "names nothing to look for")
+		}
+	}
 }
