@@ -6,6 +6,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -109,7 +110,7 @@ Exit codes, the same in every output format:
 		return fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())
 	})
 	root.AddCommand(a.checkCommand(), a.scanCommand(), a.policyCommand(), a.dbCommand(), a.waiverCommand(),
-		a.secretsCommand(), a.vexCommand(), a.fixCommand(), a.initCommand(), a.doctorCommand(), a.schemaCommand(), a.versionCommand())
+		a.secretsCommand(), a.vexCommand(), a.fixCommand(), a.initCommand(), a.doctorCommand(), a.schemaCommand(), a.versionCommand(), a.govulncheckCommand())
 	root.SuggestionsMinimumDistance = 2
 	return root
 }
@@ -121,13 +122,15 @@ func must(err error) {
 	}
 }
 
+// namedConfig is the configuration file that the user names; empty if it is
+// the one of the target.
+func (a *app) namedConfig() string {
+	return cmp.Or(a.configPath, config.LookupEnv(a.env, "GATEHOUSE_CONFIG"))
+}
+
 // loadConfig reads the configuration for a target in dir.
 func (a *app) loadConfig(dir string) (*config.Config, error) {
-	path := a.configPath
-	if path == "" {
-		path = config.LookupEnv(a.env, "GATEHOUSE_CONFIG")
-	}
-	cfg, err := config.Load(path, dir)
+	cfg, err := config.Load(a.namedConfig(), dir)
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,8 @@ type scanFlags struct {
 	time       string
 	vex        []string
 	products   []string
+
+	reachability bool
 }
 
 func (f *scanFlags) register(cmd *cobra.Command) {
@@ -48,6 +50,7 @@ func (f *scanFlags) register(cmd *cobra.Command) {
 	fl.StringArrayVar(&f.vex, "vex", nil, "VEX document (OpenVEX, CSAF or CycloneDX) about what is found; repeatable")
 	fl.StringArrayVar(&f.products, "product", nil, "name of what is scanned in VEX documents, such as a package URL; repeatable")
 	fl.StringVar(&f.asOf, "as-of", "", "leave out advisories that were published after this date or time")
+	fl.BoolVar(&f.reachability, "reachability", false, "find out whether Go code uses what is vulnerable: runs the Go toolchain on the target, which compiles it, so for trusted code only")
 	must(cmd.RegisterFlagCompletionFunc("scanners", cobra.FixedCompletions(scanners.Names(), cobra.ShellCompDirectiveNoFileComp)))
 }
 
@@ -279,6 +282,10 @@ type scanned struct {
 // scan opens the target and the scanners, and scans.
 func (a *app) scan(ctx context.Context, cfg *config.Config, f *scanFlags, path string, withDocuments bool, now time.Time) (*scanned, error) {
 	start := a.now()
+	reachability, err := f.wantsReachability(cfg, a.namedConfig() != "")
+	if err != nil {
+		return nil, err
+	}
 	target, err := gatehouse.OpenTarget(path)
 	if err != nil {
 		return nil, err
@@ -293,6 +300,11 @@ func (a *app) scan(ctx context.Context, cfg *config.Config, f *scanFlags, path s
 		return nil, err
 	}
 	vex.Apply(report, documents, cfg.VEX.Products, now)
+	if reachability {
+		if err := a.reach(ctx, report, path, f.databaseDir(cfg)); err != nil {
+			return nil, err
+		}
+	}
 	return &scanned{report, a.now().Sub(start), repositoryPrefix(path)}, nil
 }
 

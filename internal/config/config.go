@@ -48,6 +48,7 @@ type Config struct {
 	Exclude  []Exclude `yaml:"exclude" json:"exclude,omitempty" jsonschema:"description=Files and directories that are not looked at. Each is recorded as skipped."`
 	Database Database  `yaml:"database" json:"database,omitzero" jsonschema:"description=The vulnerability database."`
 	Secrets  Secrets   `yaml:"secrets" json:"secrets,omitzero" jsonschema:"description=How secrets are looked for."`
+	SCA      SCA       `yaml:"sca" json:"sca,omitzero" jsonschema:"description=How dependencies are looked at."`
 	VEX      VEX       `yaml:"vex" json:"vex,omitzero" jsonschema:"description=Statements about vulnerabilities that are found."`
 	Policy   Policy    `yaml:"policy" json:"policy,omitzero" jsonschema:"description=What judges the findings."`
 	// Waivers is the waiver file; empty means gatehouse.waivers.yaml beside
@@ -110,6 +111,12 @@ type Secrets struct {
 	Baseline []string `yaml:"baseline" json:"baseline,omitempty" jsonschema:"description=Lists of known secrets\\, which are reported as suppressed: JSON reports of gatehouse or gitleaks\\, .gitleaksignore files\\, lines of SHA-256 sums."`
 	// VendoredSuppressions is about comments such as gitleaks:allow.
 	VendoredSuppressions bool `yaml:"vendored_suppressions" json:"vendored_suppressions,omitempty" jsonschema:"description=Whether comments such as gitleaks:allow count in vendored trees (vendor\\, node_modules\\, third_party) too. Default: false."`
+}
+
+// SCA says how dependencies are looked at.
+type SCA struct {
+	// Reachability runs the Go toolchain on the code of the target.
+	Reachability bool `yaml:"reachability" json:"reachability,omitempty" jsonschema:"description=Find out whether Go code uses what is vulnerable. It compiles the code of the target\\, so it is for trusted code\\, and only a file that --config names can ask for it. Default: false."`
 }
 
 // VEX says what is known about vulnerabilities in what is scanned.
