@@ -9,6 +9,7 @@ import (
 	"io"
 	"os/exec"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
@@ -85,6 +86,7 @@ func listBuild(ctx context.Context, dir string, env []string) (*build, error) {
 func run(ctx context.Context, dir string, env []string, name string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Env = dir, env
+	cmd.WaitDelay = 5 * time.Second // for what it started in its turn
 	stdout, stderr := &bounded{left: limits.MaxReachabilityBytes}, &bounded{left: limits.MaxReachabilityErrorBytes, cut: true}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	if err := cmd.Run(); err != nil {

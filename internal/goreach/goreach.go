@@ -85,7 +85,8 @@ func count(n int) string {
 // apply looks at one go.mod or program; open says which findings stay open and
 // why.
 func (o *Options) apply(ctx context.Context, file string, findings []*gatehouse.Finding) (open []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, limits.ReachabilityTimeout)
+	outer := ctx
+	ctx, cancel := context.WithTimeout(outer, limits.ReachabilityTimeout)
 	defer cancel()
 	queries, err := o.queries(findings)
 	if err != nil {
@@ -100,7 +101,10 @@ func (o *Options) apply(ctx context.Context, file string, findings []*gatehouse.
 	default:
 		open, err = o.program(ctx, full, queries)
 	}
-	if ctx.Err() != nil {
+	if outer.Err() != nil {
+		return nil, errors.New("it was interrupted")
+	}
+	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("the analysis did not end in %s", limits.ReachabilityTimeout)
 	}
 	return open, err
