@@ -8,9 +8,14 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/mod/modfile"
+
+	"github.com/gatehouse-sec/gatehouse/internal/config"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
@@ -33,9 +38,35 @@ type build struct {
 	modules, replaced map[string]bool
 }
 
-// listBuild lists what the packages in dir are built from. An error says why
+// patterns name what a module builds: its packages, and the tools that it runs.
+func patterns(dir string) ([]string, error) {
+	data, err := config.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return nil, err
+	}
+	mod, err := modfile.ParseLax("go.mod", data, nil)
+	if err != nil {
+		return nil, err
+	}
+	// ParseLax leaves tools out.
+	for _, stmt := range mod.Syntax.Stmt {
+		switch s := stmt.(type) {
+		case *modfile.Line:
+			if len(s.Token) > 0 && s.Token[0] == "tool" {
+				return []string{"./...", "tool"}, nil
+			}
+		case *modfile.LineBlock:
+			if len(s.Token) > 0 && s.Token[0] == "tool" {
+				return []string{"./...", "tool"}, nil
+			}
+		}
+	}
+	return []string{"./..."}, nil
+}
+
+// listBuild lists what the packages that match are built from. An error says why
 // they cannot be.
-func listBuild(ctx context.Context, dir string, env []string) (*build, error) {
+func listBuild(ctx context.Context, dir string, env, patterns []string) (*build, error) {
 	b := &build{modules: map[string]bool{}, replaced: map[string]bool{}}
 	out, err := run(ctx, dir, env, "go", "env", "-json", "GOOS", "GOARCH")
 	if err == nil {
@@ -44,17 +75,16 @@ func listBuild(ctx context.Context, dir string, env []string) (*build, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask the go command for its platform: %w", err)
 	}
-	if out, err = run(ctx, dir, env, "go", "list", "-deps", "-json=ImportPath,Standard,Module", "./..."); err != nil {
+	if out, err = run(ctx, dir, env, "go", slices.Concat([]string{"list", "-deps", "-json=ImportPath,Standard,Module"}, patterns)...); err != nil {
 		return nil, fmt.Errorf("list the packages: %w; make `go list ./...` work without a network, with `go mod download` or a vendor directory", err)
 	}
-	own := 0
+	packages := 0
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p struct {
 			ImportPath string
 			Standard   bool
 			Module     *struct {
 				Path    string
-				Main    bool
 				Replace *struct{ Path string }
 			}
 		}
@@ -68,15 +98,13 @@ func listBuild(ctx context.Context, dir string, env []string) (*build, error) {
 			b.modules["stdlib"] = true
 		case m != nil:
 			b.modules[m.Path] = true
-			if m.Main {
-				own++
-			}
+			packages++
 			if m.Replace != nil {
 				b.replaced[m.Path] = true
 			}
 		}
 	}
-	if own == 0 {
+	if packages == 0 {
 		return nil, errors.New("the module has no packages to build on this platform")
 	}
 	return b, nil

@@ -144,12 +144,16 @@ func (o *Options) queries(findings []*gatehouse.Finding) ([]*query, error) {
 // source analyses the module in dir.
 func (o *Options) source(ctx context.Context, dir string, queries []*query) (open []string, err error) {
 	env := offline(o.Env)
-	build, err := listBuild(ctx, dir, env)
+	patterns, err := patterns(dir)
+	if err != nil {
+		return nil, err
+	}
+	build, err := listBuild(ctx, dir, env, patterns)
 	if err != nil {
 		return nil, err
 	}
 	c := canary("C-1", "stdlib")
-	seen, err := o.analyze(ctx, dir, env, append(slices.Clone(queries), c), "-scan=symbol", "./...")
+	seen, err := o.analyze(ctx, dir, env, append(slices.Clone(queries), c), slices.Concat([]string{"-scan=symbol"}, patterns)...)
 	if err != nil {
 		return nil, err
 	}

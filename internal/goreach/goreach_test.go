@@ -117,6 +117,29 @@ func TestSource(t *testing.T) {
 	}
 }
 
+// What a module runs as a tool is used, though no package imports it.
+func TestTools(t *testing.T) {
+	dir := module(t)
+	for name, text := range map[string]string{
+		"go.mod":                               "module example.test/app\n\ngo 1.24\n\nrequire example.test/idle v1.0.0\n\ntool (\n\texample.test/idle/cmd\n)\n",
+		"main.go":                              "package main\n\nfunc main() {}\n",
+		"vendor/modules.txt":                   "# example.test/idle v1.0.0\n## explicit; go 1.21\nexample.test/idle/cmd\n",
+		"vendor/example.test/idle/cmd/main.go": "package main\n\nfunc main() {}\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db := imports{"example.test/idle PART": {{Path: "example.test/idle/part"}}}
+	states, undecided := apply(t, dir, db, []gatehouse.Finding{finding("go.mod", "ALL", "example.test/idle"), finding("go.mod", "PART", "example.test/idle")})
+	if !slices.Equal(states, []string{"ALL imported", "PART unreachable"}) || len(undecided) > 0 {
+		t.Errorf("%v, %q", states, undecided)
+	}
+}
+
 // What fails decides nothing. It guards against TM-17.
 func TestFailuresDecideNothing(t *testing.T) {
 	tests := []struct{ name, file, text, want string }{
