@@ -54,6 +54,12 @@ type Options struct {
 // returns what could not be decided, in sentences without a period; those
 // findings stay as they are.
 func Apply(ctx context.Context, report *gatehouse.Report, o Options) (undecided []string) {
+	// The analysis runs in the directory of what it looks at.
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return []string{fmt.Sprintf("whether what is vulnerable is used could not be decided: %v", err)}
+	}
+	o.Dir = dir
 	groups := map[string][]*gatehouse.Finding{}
 	for i := range report.Findings {
 		f := &report.Findings[i]

@@ -189,6 +189,12 @@ func TestProgram(t *testing.T) {
 	if states[0] != "GET present" || states[1] != "OTHER imported" || states[2] != "IDLE ?" || states[3] != "GET ?" || len(undecided) != 2 {
 		t.Errorf("%v, %q", states, undecided)
 	}
+	// A target is mostly given relative to the working directory.
+	t.Chdir(filepath.Dir(dir))
+	states, undecided = apply(t, filepath.Base(dir), db, []gatehouse.Finding{finding("app", "GET", "example.test/lib"), finding("go.mod", "OTHER", "example.test/lib")})
+	if states[0] != "GET present" || states[1] != "OTHER imported" || len(undecided) > 0 {
+		t.Errorf("relative: %v, %q", states, undecided)
+	}
 	states, undecided = apply(t, dir, db, []gatehouse.Finding{finding("stripped", "GET", "example.test/lib"), finding("stripped", "OTHER", "example.test/lib")})
 	if !slices.Equal(states, []string{"GET ?", "OTHER ?"}) || len(undecided) != 1 || !strings.Contains(undecided[0], "table of symbols") {
 		t.Errorf("%v, %q", states, undecided)
