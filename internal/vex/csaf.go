@@ -85,7 +85,7 @@ var csafStatuses = map[string]string{
 func (d *Document) csaf(data []byte) error {
 	var doc csafDocument
 	if err := json.Unmarshal(data, &doc); err != nil {
-		return err
+		return jsonError(err)
 	}
 	d.ID, d.Author = doc.Document.Tracking.ID, doc.Document.Publisher.Name
 	when, err := parseTime(doc.Document.Tracking.CurrentReleaseDate, "tracking.current_release_date")

@@ -58,7 +58,7 @@ var cdxStates = map[string]string{
 func (d *Document) cycloneDX(data []byte) error {
 	var doc cycloneDX
 	if err := json.Unmarshal(data, &doc); err != nil {
-		return err
+		return jsonError(err)
 	}
 	d.ID = doc.SerialNumber
 	for _, a := range doc.Metadata.Authors {

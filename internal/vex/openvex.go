@@ -81,7 +81,7 @@ var openJustifications = []string{"component_not_present", "vulnerable_code_not_
 func (d *Document) openVEX(data []byte) error {
 	var doc openVEX
 	if err := json.Unmarshal(data, &doc); err != nil {
-		return err
+		return jsonError(err)
 	}
 	d.ID, d.Author = doc.ID, doc.Author
 	var errs []error

@@ -98,7 +98,7 @@ func (d *Document) parse(data []byte) error {
 		} `json:"document"`
 	}
 	if err := json.Unmarshal(data, &sniff); err != nil {
-		return fmt.Errorf("it is no JSON object: %w", err)
+		return jsonError(err)
 	}
 	context, _ := sniff.Context.(string)
 	var err error
@@ -175,4 +175,16 @@ func nonEmpty(list ...string) []string {
 		}
 	}
 	return kept
+}
+
+// jsonError says what is wrong in words of the document rather than of Go.
+func jsonError(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return fmt.Errorf("it is no valid JSON: %w", err)
+	}
+	if wrong.Field == "" {
+		return fmt.Errorf("it is a JSON %s and not an object", wrong.Value)
+	}
+	return fmt.Errorf("%q is a JSON %s, which does not belong there", wrong.Field, wrong.Value)
 }

@@ -145,7 +145,10 @@ func TestBadDocuments(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{"", "it is empty"},
 		{"\xff", "UTF-8"},
-		{"[1]", "no JSON object"},
+		{"[1]", "it is a JSON array and not an object"},
+		{"{", "no valid JSON"},
+		{`{"@context":"https://openvex.dev/ns/v0.2.0","statements":{}}`, `"statements" is a JSON object, which does not belong there`},
+		{`{"bomFormat":"CycloneDX","vulnerabilities":[{"id":1}]}`, `id" is a JSON number`},
 		{`{"a":1}`, "it is no VEX document"},
 		{openVEX(), "no statement"},
 		{openVEX(statement("CVE-1", `{"@id":"p"}`, `"status":"not_affected"`)), "without a justification"},
