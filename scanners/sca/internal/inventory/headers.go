@@ -16,8 +16,7 @@ func (h *headers) get(name string) string {
 	return ""
 }
 
-func (h *headers) all(name string) []string { return h.values[strings.ToLower(name)] }
-func (h *headers) line(name string) int     { return h.lines[strings.ToLower(name)] }
+func (h *headers) line(name string) int { return h.lines[strings.ToLower(name)] }
 
 // readHeaders reads up to the first empty line. A line that starts with a blank
 // continues the one before.

@@ -22,6 +22,7 @@ var (
 	pythonInstalled = &Installed{parsePythonMetadata}
 	javaInstalled   = &Installed{parseJavaArchive}
 	gemInstalled    = &Installed{parseGemspec}
+	rInstalled      = &Installed{parseDescription}
 	programs        = &Installed{parseProgram}
 )
 
@@ -44,6 +45,8 @@ func InstalledOf(name string, size int64, mode fs.FileMode) *Installed {
 		return javaInstalled
 	case ext == ".gemspec" && (dir == "specifications" || dir == "default" && path.Base(path.Dir(path.Dir(name))) == "specifications"):
 		return gemInstalled
+	case base == "DESCRIPTION":
+		return rInstalled
 	case size >= leastProgram && (ext == ".exe" || mode.IsRegular() && mode&0o111 != 0 && !slices.Contains(scripts, ext)):
 		return programs
 	}

@@ -275,35 +275,6 @@ func NewGraph(packages []Package) *Graph {
 	return g
 }
 
-// BroughtInBy returns the direct dependencies from which p is reached, nearest
-// first, and no more than most; empty if p is direct itself or the graph does
-// not say.
-func (g *Graph) BroughtInBy(p *Package, most int) []*Package {
-	start, ok := g.index[p.ID]
-	if p.Direct || !ok {
-		return nil
-	}
-	g.searches++
-	g.seen[start] = g.searches
-	var direct []*Package
-	g.queue = append(g.queue[:0], start)
-	for next := 0; next < len(g.queue) && len(direct) < most; next++ {
-		for _, i := range g.users[g.queue[next]] {
-			user := &g.packages[i]
-			if g.seen[i] == g.searches || user.FirstParty {
-				continue
-			}
-			g.seen[i] = g.searches
-			if user.Direct {
-				direct = append(direct, user)
-				continue
-			}
-			g.queue = append(g.queue, i)
-		}
-	}
-	return direct[:min(len(direct), most)]
-}
-
 // Written is a version as the files of the ecosystem write it: advisories for
 // Go leave out the "v" that go get wants.
 func (p *Package) Written(version string) string {

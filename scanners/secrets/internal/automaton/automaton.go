@@ -101,9 +101,6 @@ func Compile(patterns []string) (*Automaton, error) {
 // Longest is the length of the longest pattern in bytes.
 func (a *Automaton) Longest() int { return a.longest }
 
-// States is the number of states.
-func (a *Automaton) States() int { return len(a.next) / int(a.stride) }
-
 // Scan calls found for each end of a pattern in text, in order: with the
 // number of the pattern and the offset behind its last byte. It returns the
 // state for the text that follows.
