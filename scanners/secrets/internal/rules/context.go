@@ -54,13 +54,33 @@ func inVectors(t *Text) bool {
 	if !hexadecimal.Match(t.secret()) {
 		return false
 	}
+	around := [][]byte{t.All[max(0, t.Whole.Start-vectorBytes):t.Whole.Start], t.All[t.Whole.End:min(len(t.All), t.Whole.End+vectorBytes)]}
+	// Each name has a value of its own: to count values costs much less.
+	if hexRuns(around[0])+hexRuns(around[1]) < 2 {
+		return false
+	}
 	names := map[string]bool{}
-	for _, s := range [][]byte{t.All[max(0, t.Whole.Start-vectorBytes):t.Whole.Start], t.All[t.Whole.End:min(len(t.All), t.Whole.End+vectorBytes)]} {
+	for _, s := range around {
 		for _, m := range vectorNames.FindAllSubmatch(s, -1) {
 			names[strings.ToLower(string(m[1]))] = true
 		}
 	}
 	return len(names) >= 2
+}
+
+// hexRuns counts the runs of at least eight hexadecimal digits.
+func hexRuns(text []byte) int {
+	runs, length := 0, 0
+	for _, c := range text {
+		if c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' {
+			if length++; length == 8 {
+				runs++
+			}
+			continue
+		}
+		length = 0
+	}
+	return runs
 }
 
 // slashed is a path of words.
