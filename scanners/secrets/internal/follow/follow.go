@@ -10,6 +10,7 @@
 package follow
 
 import (
+	"iter"
 	"math/bits"
 	"regexp/syntax"
 	"unicode"
@@ -146,19 +147,56 @@ func (b *builder) position(ranges []rune) fragment {
 	}
 	p := b.n
 	b.n++
-	for i := 0; i < len(ranges); i += 2 {
-		for r := ranges[i]; r <= min(ranges[i+1], utf8.RuneSelf-1); r++ {
-			b.bytes[p][r>>6] |= 1 << (r & 63)
-		}
-		if ranges[i+1] >= utf8.RuneSelf {
-			b.wide.add(p)
-			b.bytes[p][2], b.bytes[p][3] = ^uint64(0), ^uint64(0)
-		}
+	wide := false
+	if b.bytes[p], wide = Bytes(ranges); wide {
+		b.wide.add(p)
 	}
 	var f fragment
 	f.first.add(p)
 	f.last.add(p)
 	return f
+}
+
+// Classes yields the characters that a literal, a class or a dot stands for, one
+// after the other, each as pairs of runes: from and to.
+func Classes(re *syntax.Regexp) iter.Seq[[]rune] {
+	return func(yield func([]rune) bool) {
+		switch re.Op {
+		case syntax.OpCharClass:
+			yield(re.Rune)
+		case syntax.OpAnyChar:
+			yield([]rune{0, utf8.MaxRune})
+		case syntax.OpAnyCharNotNL:
+			yield([]rune{0, '\n' - 1, '\n' + 1, utf8.MaxRune})
+		case syntax.OpLiteral:
+			for _, r := range re.Rune {
+				class := []rune{r, r}
+				if re.Flags&syntax.FoldCase != 0 {
+					for o := unicode.SimpleFold(r); o != r; o = unicode.SimpleFold(o) {
+						class = append(class, o, o)
+					}
+				}
+				if !yield(class) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Bytes returns a class as a set of bytes. It is wide if it has characters
+// beyond ASCII: all bytes of these are in it then.
+func Bytes(class []rune) (set [4]uint64, wide bool) {
+	for i := 0; i < len(class); i += 2 {
+		for r := class[i]; r <= min(class[i+1], utf8.RuneSelf-1); r++ {
+			set[r>>6] |= 1 << (r & 63)
+		}
+		wide = wide || class[i+1] >= utf8.RuneSelf
+	}
+	if wide {
+		set[2], set[3] = ^uint64(0), ^uint64(0)
+	}
+	return set, wide
 }
 
 // end adds a position for $ behind which nothing more is looked at: the end of
@@ -183,24 +221,12 @@ func (b *builder) build(re *syntax.Regexp, last bool) fragment {
 		if last {
 			return b.end([]rune{'\n', '\n'})
 		}
-	case syntax.OpLiteral:
+	case syntax.OpLiteral, syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		f := empty
-		for _, r := range re.Rune {
-			ranges := []rune{r, r}
-			if re.Flags&syntax.FoldCase != 0 {
-				for o := unicode.SimpleFold(r); o != r; o = unicode.SimpleFold(o) {
-					ranges = append(ranges, o, o)
-				}
-			}
-			f = b.join(f, b.position(ranges))
+		for class := range Classes(re) {
+			f = b.join(f, b.position(class))
 		}
 		return f
-	case syntax.OpCharClass:
-		return b.position(re.Rune)
-	case syntax.OpAnyChar:
-		return b.position([]rune{0, utf8.MaxRune})
-	case syntax.OpAnyCharNotNL:
-		return b.position([]rune{0, '\n' - 1, '\n' + 1, utf8.MaxRune})
 	case syntax.OpCapture:
 		return b.build(re.Sub[0], last)
 	case syntax.OpConcat:

@@ -12,8 +12,9 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"regexp/syntax"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets/internal/follow"
 )
 
 const (
@@ -158,15 +159,7 @@ func (b *builder) position(ranges []rune) fragment {
 		return f
 	}
 	p := position{follow: newSet()}
-	for i := 0; i < len(ranges); i += 2 {
-		for r := ranges[i]; r <= min(ranges[i+1], utf8.RuneSelf-1); r++ {
-			p.bytes[r>>6] |= 1 << (r & 63)
-		}
-		if ranges[i+1] >= utf8.RuneSelf {
-			p.wide = true
-			p.bytes[2], p.bytes[3] = ^uint64(0), ^uint64(0)
-		}
-	}
+	p.bytes, p.wide = follow.Bytes(ranges)
 	b.positions = append(b.positions, p)
 	f.first.add(n)
 	f.last.add(n)
@@ -175,24 +168,12 @@ func (b *builder) position(ranges []rune) fragment {
 
 func (b *builder) build(re *syntax.Regexp) fragment {
 	switch re.Op {
-	case syntax.OpLiteral:
+	case syntax.OpLiteral, syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		f := empty()
-		for _, r := range re.Rune {
-			ranges := []rune{r, r}
-			if re.Flags&syntax.FoldCase != 0 {
-				for o := unicode.SimpleFold(r); o != r; o = unicode.SimpleFold(o) {
-					ranges = append(ranges, o, o)
-				}
-			}
-			f = b.join(f, b.position(ranges))
+		for class := range follow.Classes(re) {
+			f = b.join(f, b.position(class))
 		}
 		return f
-	case syntax.OpCharClass:
-		return b.position(re.Rune)
-	case syntax.OpAnyChar:
-		return b.position([]rune{0, utf8.MaxRune})
-	case syntax.OpAnyCharNotNL:
-		return b.position([]rune{0, '\n' - 1, '\n' + 1, utf8.MaxRune})
 	case syntax.OpCapture:
 		return b.build(re.Sub[0])
 	case syntax.OpConcat:
