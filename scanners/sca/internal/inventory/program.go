@@ -18,6 +18,9 @@ import (
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
+// upxHeader is how far into a program the mark of UPX stands: behind the headers.
+const upxHeader = 4096
+
 // parseProgram reads what a program says that it was built from: the modules
 // that the Go linker writes down (runtime/debug.BuildInfo), or the packages that
 // cargo-auditable does. A program that says nothing has no packages: nothing is
@@ -32,7 +35,11 @@ func parseProgram(f *Lockfile) (Inventory, error) {
 	if audit := auditSection(f.Data); audit != nil {
 		return rustProgram(audit)
 	}
-	return Inventory{}, nil
+	var inv Inventory
+	if bytes.Contains(f.Data[:min(len(f.Data), upxHeader)], []byte("UPX!")) {
+		inv.gap(gatehouse.GapUnresolved, 0, "", "it is packed with UPX, so what it was built from cannot be seen; unpack it with upx -d")
+	}
+	return inv, nil
 }
 
 // isProgram reports whether the file starts as ELF, PE or Mach-O does.
