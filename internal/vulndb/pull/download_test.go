@@ -98,23 +98,31 @@ func TestPullResumes(t *testing.T) {
 	}
 }
 
-func TestPullContinuesLater(t *testing.T) {
-	f := &flaky{Handler: quietRegistry(), ranges: true}
-	ref := serve(t, f) + "/db:2"
+// brokenOff pulls from a server that is gone after 300 bytes, and returns the
+// server, which is there again, and what was left of the download.
+func brokenOff(t *testing.T) (f *flaky, ref, dst, part string) {
+	t.Helper()
+	f = &flaky{Handler: quietRegistry(), ranges: true}
+	ref = serve(t, f) + "/db:2"
 	if _, err := pull.Push(t.Context(), source(t), ref, opts); err != nil {
 		t.Fatal(err)
 	}
-	// A server that is gone after 300 bytes.
 	f.breaks, f.after = 1, 300
-	dst := t.TempDir()
+	dst = t.TempDir()
 	gone := opts
 	gone.Transport = &once{}
 	if _, err := pull.Pull(t.Context(), dst, ref, gone); err == nil || !strings.Contains(err.Error(), "300 of") {
 		t.Fatalf("got %v", err)
 	}
-	if left := partials(t, dst); len(left) != 1 {
+	left := partials(t, dst)
+	if len(left) != 1 {
 		t.Fatalf("what was downloaded is gone: %v", left)
 	}
+	return f, ref, dst, left[0]
+}
+
+func TestPullContinuesLater(t *testing.T) {
+	f, ref, dst, _ := brokenOff(t)
 	f.asked = nil
 	if _, err := pull.Pull(t.Context(), dst, ref, opts); err != nil {
 		t.Fatal(err)
@@ -151,23 +159,8 @@ func (o *once) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestPullDamagedPart finds a partial download with other content: it is
 // noticed, and gone at the next call.
 func TestPullDamagedPart(t *testing.T) {
-	f := &flaky{Handler: quietRegistry(), ranges: true}
-	ref := serve(t, f) + "/db:2"
-	if _, err := pull.Push(t.Context(), source(t), ref, opts); err != nil {
-		t.Fatal(err)
-	}
-	f.breaks, f.after = 1, 300
-	dst := t.TempDir()
-	gone := opts
-	gone.Transport = &once{}
-	if _, err := pull.Pull(t.Context(), dst, ref, gone); err == nil {
-		t.Fatal("no error")
-	}
-	left := partials(t, dst)
-	if len(left) != 1 {
-		t.Fatalf("got %v", left)
-	}
-	if err := os.WriteFile(left[0], bytes.Repeat([]byte("x"), 400), 0o644); err != nil {
+	_, ref, dst, part := brokenOff(t)
+	if err := os.WriteFile(part, bytes.Repeat([]byte("x"), 400), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := pull.Pull(t.Context(), dst, ref, opts); err == nil || !strings.Contains(err.Error(), "damaged") || !strings.Contains(err.Error(), "pull again") {

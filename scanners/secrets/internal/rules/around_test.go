@@ -17,14 +17,7 @@ func TestAround(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exprs := make([]match.Rule, len(all))
-	for i := range all {
-		exprs[i] = all[i].For()
-	}
-	m, err := match.New(exprs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := matcher(t, all)
 	rng := rand.New(rand.NewPCG(31, 32))
 	digits := func(n int, of string) string {
 		b := make([]byte, n)

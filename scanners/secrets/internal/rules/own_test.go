@@ -42,6 +42,20 @@ func expand(text string, rng *rand.Rand) string {
 	})
 }
 
+// matcher looks for what the rules look for.
+func matcher(t *testing.T, all []Rule) *match.Matcher {
+	t.Helper()
+	exprs := make([]match.Rule, len(all))
+	for i := range all {
+		exprs[i] = all[i].For()
+	}
+	m, err := match.New(exprs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 // TestOwn runs the samples of each rule of our own: true ones, which the rule
 // must find, and false ones, in which no rule of our own may find anything.
 func TestOwn(t *testing.T) {
@@ -53,14 +67,7 @@ func TestOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exprs := make([]match.Rule, len(all))
-	for i := range all {
-		exprs[i] = all[i].For()
-	}
-	m, err := match.New(exprs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := matcher(t, all)
 	found := func(text, only string) string {
 		id := ""
 		err := m.Find(t.Context(), []byte(text), func(int) bool { return true }, func(m match.Match) bool {
