@@ -220,3 +220,15 @@ const (
 	MaxReachabilitySymbols = 20
 	MaxReachabilityTrace   = 30
 )
+
+// Bounds on attestations, all of which may come from a stranger.
+const (
+	// MaxAttestationBytes is the largest statement, envelope or bundle that is
+	// read: software bills of materials of large images have 20 to 40 MB.
+	// cosign stops at 128 MiB.
+	MaxAttestationBytes = 64 << 20
+
+	// MaxSignatures bounds the signatures of one envelope. A threshold over more
+	// signers than this is not known.
+	MaxSignatures = 32
+)
