@@ -38,6 +38,7 @@ func (s *scan) report() *Report {
 		components = append(components, res.Components)
 		r.Documents = append(r.Documents, res.Documents...)
 		r.Coverage.Gaps = append(r.Coverage.Gaps, res.Gaps...)
+		r.Ignores = append(r.Ignores, res.Ignores...)
 	}
 	for k, sc := range s.scanners {
 		r.Coverage.Scanners[k] = ScannerCoverage{Name: sc.Name, Version: sc.Version, Reads: sc.Reads,
@@ -76,6 +77,7 @@ func (s *scan) report() *Report {
 	slices.SortFunc(r.Components, compareComponents)
 	slices.SortFunc(r.Coverage.Skipped, func(a, b Skip) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortFunc(r.Coverage.Gaps, compareGaps)
+	slices.SortStableFunc(r.Ignores, compareIgnores)
 	slices.SortFunc(r.Documents, func(a, b Document) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Index, b.Index))
 	})
@@ -119,7 +121,7 @@ func mergeSecrets(findings []Finding) []Finding {
 			out = append(out, f)
 			continue
 		}
-		k := key{f.Rule, f.Fingerprint, f.Secret.Suppressed != nil}
+		k := key{f.Rule, f.Fingerprint, f.Suppressed != nil}
 		i, ok := first[k]
 		if !ok {
 			first[k] = len(out)

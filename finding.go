@@ -154,6 +154,9 @@ type Finding struct {
 	Misconfiguration *Misconfiguration `json:"misconfiguration,omitempty"`
 	License          *License          `json:"license,omitempty"`
 
+	// Suppressed is set if something in the target, or in a file that the
+	// configuration names, asks that the finding does not count. Policies decide.
+	Suppressed *Suppression `json:"suppressed,omitempty"`
 	// History is set for what was found in the history of a git repository.
 	History *History `json:"history,omitempty"`
 }
@@ -209,9 +212,6 @@ type Secret struct {
 	// Why says from what, as a clause. Both may be empty: not judged.
 	Confidence Confidence `json:"confidence,omitempty"`
 	Why        string     `json:"why,omitempty"`
-	// Suppressed is set if something in the target or in a list of what is
-	// known says that the finding does not count. Policies decide.
-	Suppressed *Suppression `json:"suppressed,omitempty"`
 	// SuppressedIn says, by the id of a commit in lower-case hex, what asks
 	// that the finding does not count if it came with that commit. A scanner
 	// sets it, as it does not know the commit; a report does not have it.
@@ -230,11 +230,27 @@ const (
 
 // Suppression says what asks that a finding does not count.
 type Suppression struct {
-	// By is what asks for it, as a clause: "comment gitleaks:allow".
+	// By is what asks for it, as a clause: "the comment gitleaks:allow".
 	By string `json:"by"`
+	// Reason is why, in the words of who wrote it; may be empty.
+	Reason string `json:"reason,omitempty"`
+	// Expires is the RFC 3339 date on which it ends; empty if it has no end.
+	Expires string `json:"expires,omitempty"`
 	// Location is where it stands; a path that is not in the target is as it
 	// was configured.
 	Location Location `json:"location"`
+}
+
+// String is who asks for it and where, with the reason and the end if there are any.
+func (s *Suppression) String() string {
+	text := s.By + " at " + s.Location.String()
+	if s.Expires != "" {
+		text += " until " + s.Expires
+	}
+	if s.Reason != "" {
+		text += ": " + s.Reason
+	}
+	return text
 }
 
 // Vulnerability is an advisory that applies to a package.

@@ -20,6 +20,10 @@ type Report struct {
 	// Components are sorted by file and purl; never nil.
 	Components []Component `json:"components"`
 	Coverage   Coverage    `json:"coverage"`
+	// Ignores are the requests that findings do not count, sorted by place;
+	// empty if there are none. Secrets that comments and lists suppress are not
+	// among them.
+	Ignores []Ignore `json:"ignores,omitempty"`
 	// VEX are the VEX documents that were applied to the findings, in the
 	// order in which they were given; empty if there are none.
 	VEX []VEXDocument `json:"vex,omitempty"`

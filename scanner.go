@@ -104,6 +104,9 @@ type Group struct {
 	// Context are the paths of other files the group needs to read. ScanFile
 	// still sees them if it wants them.
 	Context []string
+	// Large is true if a member may be as large as any file: a database that
+	// cannot be looked at in parts.
+	Large bool
 
 	// Files holds what could be read of Owned and Context, by path. It is set
 	// when ScanGroup is called. What could not be read is missing, and is
@@ -158,6 +161,7 @@ type result struct {
 	Components []Component `json:"components,omitempty"`
 	Documents  []Document  `json:"documents,omitempty"`
 	Gaps       []Gap       `json:"gaps,omitempty"`
+	Ignores    []Ignore    `json:"ignores,omitempty"`
 	Skip       string      `json:"skip,omitempty"`
 	// Failed are owned files of a group that could not be scanned.
 	Failed map[string]string `json:"failed,omitempty"`
@@ -196,6 +200,14 @@ func (p *Pass) AddDocument(d Document) {
 		d.Path = p.path
 	}
 	p.result.Documents = append(p.result.Documents, d)
+}
+
+// Ignore records a request that findings do not count, and what became of it.
+func (p *Pass) Ignore(i Ignore) {
+	if i.Location.Path == "" {
+		i.Location.Path = p.path
+	}
+	p.result.Ignores = append(p.result.Ignores, i)
 }
 
 // Skip says that the file needed no scan after all, and why, as a clause

@@ -71,6 +71,9 @@ type Verdict struct {
 	Gaps []Gap `json:"gaps"`
 	// Waived are violations and gaps that a waiver covers.
 	Waived []Waived `json:"waived"`
+	// Suppressed are findings that something in the target asks not to count,
+	// and to which no policy objects; in the order of the report.
+	Suppressed []Suppressed `json:"suppressed,omitempty"`
 	// Waivers says for each waiver what became of it, in the order of the
 	// file.
 	Waivers []WaiverUse `json:"waivers"`
@@ -116,6 +119,15 @@ type Waived struct {
 	Waiver    string     `json:"waiver"`
 	Violation *Violation `json:"violation,omitempty"`
 	Gap       *Gap       `json:"gap,omitempty"`
+}
+
+// Suppressed is a finding that does not count, and who asked for it.
+type Suppressed struct {
+	// Finding is the id of the finding, and Rule that of its rule.
+	Finding  string   `json:"finding"`
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	Suppression
 }
 
 // WaiverKind is what a waiver is about: a kind of finding, a policy rule, or a

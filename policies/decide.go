@@ -38,8 +38,29 @@ func (s *Set) Decide(ctx context.Context, in *Input, waivers []gatehouse.Waiver)
 		Subject: in.report.Target, Time: in.now, Policy: s.Ref(), CoverageDigest: digest,
 	}
 	j.apply(&v, waivers)
+	v.Suppressed = suppressed(in.report, &v)
 	conclude(&v)
 	return v, nil
+}
+
+// suppressed are the suppressed findings to which the verdict does not object.
+func suppressed(r *gatehouse.Report, v *gatehouse.Verdict) []gatehouse.Suppressed {
+	objected := map[string]bool{}
+	for _, x := range v.Violations {
+		objected[x.Finding] = true
+	}
+	for _, w := range v.Waived {
+		if w.Violation != nil {
+			objected[w.Violation.Finding] = true
+		}
+	}
+	var all []gatehouse.Suppressed
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Suppressed != nil && !objected[f.ID] {
+			all = append(all, gatehouse.Suppressed{Finding: f.ID, Rule: f.Rule, Severity: f.Severity, Suppression: *f.Suppressed})
+		}
+	}
+	return all
 }
 
 // job is one call of a worker: one report rule, or all document rules over one
@@ -380,6 +401,9 @@ func conclude(v *gatehouse.Verdict) {
 	}
 	if n := len(v.Waived); n > 0 {
 		why = append(why, fmt.Sprintf("%s not counted because of waivers or exceptions.", plural(n, "violation or gap is", "violations or gaps are")))
+	}
+	if n := len(v.Suppressed); n > 0 {
+		why = append(why, fmt.Sprintf("%s not counted because comments or files of ignores say so.", plural(n, "finding is", "findings are")))
 	}
 	expired := 0
 	for _, w := range v.Waivers {

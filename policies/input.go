@@ -43,6 +43,9 @@ type InputDocument struct {
 	Coverage InputCoverage `json:"coverage"`
 	// Databases are the data that scanners matched against, sorted by name.
 	Databases []InputDatabase `json:"databases"`
+	// Ignores are the requests, in comments and files, that findings do not
+	// count, and what became of each; sorted by place.
+	Ignores []gatehouse.Ignore `json:"ignores"`
 }
 
 // InputFinding is a finding.
@@ -159,6 +162,7 @@ func NewInput(report *gatehouse.Report, now time.Time) (*Input, error) {
 			Target:    report.Target,
 			Findings:  make([]InputFinding, 0, len(report.Findings)),
 			Databases: []InputDatabase{},
+			Ignores:   append([]gatehouse.Ignore{}, report.Ignores...),
 			Coverage: InputCoverage{
 				Complete: len(cov.Gaps) == 0,
 				Files:    countFiles(cov.Files),

@@ -126,7 +126,7 @@ func (h *History) Attribute(findings []gatehouse.Finding) []gatehouse.Finding {
 		}
 		k := key{f.Rule, f.Fingerprint, f.Location.Path, false}
 		if f.Secret != nil {
-			k.path, k.suppressed = "", f.Secret.Suppressed != nil
+			k.path, k.suppressed = "", f.Suppressed != nil
 		}
 		i, ok := first[k]
 		if !ok || f.History == nil {

@@ -677,7 +677,7 @@ func TestAttributeMerges(t *testing.T) {
 	h := r.history(Range{})
 	finding := func(path, text string, suppressed *gatehouse.Suppression) gatehouse.Finding {
 		return gatehouse.Finding{ID: path, Rule: "r", Fingerprint: "same", Location: gatehouse.Location{Path: path, Line: 1},
-			Secret: &gatehouse.Secret{Suppressed: suppressed}, History: &gatehouse.History{Blob: hashOf("blob", text).String()}}
+			Secret: &gatehouse.Secret{}, Suppressed: suppressed, History: &gatehouse.History{Blob: hashOf("blob", text).String()}}
 	}
 	got := h.Attribute([]gatehouse.Finding{finding("a", "key two", nil), finding("z", "key one", nil), finding("z", "key one", &gatehouse.Suppression{})})
 	if len(got) != 2 || got[0].Location.Path != "z" || got[0].History.Commit != first.String() || !got[0].History.AtHead ||

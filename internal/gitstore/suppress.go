@@ -36,8 +36,8 @@ func (h *History) suppress(findings []gatehouse.Finding) {
 		if f.Secret == nil {
 			continue
 		}
-		if f.Secret.Suppressed == nil {
-			f.Secret.Suppressed = by
+		if f.Suppressed == nil {
+			f.Suppressed = by
 		}
 		f.Secret.SuppressedIn = nil
 	}

@@ -42,7 +42,7 @@ func TestSuppressByCommit(t *testing.T) {
 			if f.Secret.SuppressedIn != nil {
 				t.Errorf("%s: the report has %+v", tt.name, f.Secret.SuppressedIn)
 			}
-			if f.Secret.Suppressed != nil {
+			if f.Suppressed != nil {
 				quiet += f.History.Versions
 			} else {
 				counted += f.History.Versions
@@ -54,7 +54,7 @@ func TestSuppressByCommit(t *testing.T) {
 	}
 	staged := finding("a", "key v1", one)
 	h.Blobs[h.byID[hashOf("blob", "key v1")]].order = -1
-	if got := h.Attribute([]gatehouse.Finding{staged}); got[0].Secret.Suppressed != nil {
+	if got := h.Attribute([]gatehouse.Finding{staged}); got[0].Suppressed != nil {
 		t.Error("what is not committed is suppressed by a commit")
 	}
 }

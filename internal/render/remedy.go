@@ -175,8 +175,8 @@ func secretEntry(all []issue) entry {
 		if s != nil && s.Confidence == gatehouse.ConfidenceLow {
 			e.notes = appendNew(e.notes, "low confidence: "+s.Why)
 		}
-		if s != nil && s.Suppressed != nil {
-			e.notes = appendNew(e.notes, fmt.Sprintf("suppressed by %s at %s", s.Suppressed.By, s.Suppressed.Location))
+		if s := is.finding.Suppressed; s != nil {
+			e.notes = appendNew(e.notes, "suppressed by "+s.String())
 		}
 		if h != nil {
 			e.notes = appendNew(e.notes, h.String())

@@ -185,9 +185,9 @@ func (b *sarifBuilder) issues(all []issue, level func(*issue) string) {
 			for _, l := range f.Also[:min(len(f.Also), maxRelated)] {
 				r.RelatedLocations = append(r.RelatedLocations, b.location(l))
 			}
-			if f.Secret != nil && f.Secret.Suppressed != nil {
+			if f.Suppressed != nil {
 				r.Suppressions = append(r.Suppressions, sarifSuppression{Kind: "inSource", Status: "accepted",
-					Justification: fmt.Sprintf("Suppressed by %s at %s", f.Secret.Suppressed.By, f.Secret.Suppressed.Location)})
+					Justification: "Suppressed by " + f.Suppressed.String()})
 			}
 		}
 		if p := is.policies(); len(p) > 0 {

@@ -63,8 +63,8 @@ func TestSuppressedIn(t *testing.T) {
 			continue
 		}
 		for _, f := range found {
-			if got := slices.Sorted(maps.Keys(f.Secret.SuppressedIn)); !slices.Equal(got, tt.want) || f.Secret.Suppressed != nil {
-				t.Errorf("%s: suppressed in %q, want %q; in all %+v", name, got, tt.want, f.Secret.Suppressed)
+			if got := slices.Sorted(maps.Keys(f.Secret.SuppressedIn)); !slices.Equal(got, tt.want) || f.Suppressed != nil {
+				t.Errorf("%s: suppressed in %q, want %q; in all %+v", name, got, tt.want, f.Suppressed)
 			}
 		}
 	}

@@ -343,8 +343,9 @@ func (r *reporter) report(ctx context.Context, v *views.View, matches []settled)
 			Location:    location,
 			Fix:         fix,
 			Fingerprint: fingerprint,
+			Suppressed:  suppressed,
 			Secret: &gatehouse.Secret{Redacted: shown, Category: rule.Category, Within: at.Within, Confidence: confidence, Why: why,
-				Suppressed: suppressed, SuppressedIn: suppressedIn},
+				SuppressedIn: suppressedIn},
 		})
 	}
 	return nil
@@ -378,8 +379,9 @@ func (r *reporter) reportPath(f *gatehouse.File) error {
 		}
 		r.pass.Report(gatehouse.Finding{
 			Rule: rule.ID, Kind: gatehouse.KindSecret, Severity: rule.Severity, Title: rule.Title, Fix: fix, Fingerprint: fingerprint,
-			Message: fmt.Sprintf("This file is a credential by its name (%s)", rule.Title),
-			Secret: &gatehouse.Secret{Redacted: "the whole file", Category: rule.Category, Suppressed: suppressed, SuppressedIn: suppressedIn,
+			Message:    fmt.Sprintf("This file is a credential by its name (%s)", rule.Title),
+			Suppressed: suppressed,
+			Secret: &gatehouse.Secret{Redacted: "the whole file", Category: rule.Category, SuppressedIn: suppressedIn,
 				Confidence: gatehouse.ConfidenceMedium, Why: "its name says so; its content was not judged"},
 		})
 	}

@@ -146,7 +146,7 @@ func TestSuppressions(t *testing.T) {
 		var hidden, counted []string
 		for _, f := range r.Findings {
 			for _, l := range append(f.Also, f.Location) {
-				if f.Secret.Suppressed != nil {
+				if f.Suppressed != nil {
 					hidden = append(hidden, l.Path)
 				} else {
 					counted = append(counted, l.Path)
@@ -179,7 +179,7 @@ func TestKnown(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := scannertest.Scan(t, s, map[string]string{"b": "\nx = " + pat})
-		if len(r.Findings) != 1 || (r.Findings[0].Secret.Suppressed != nil) != (name != "another line") {
+		if len(r.Findings) != 1 || (r.Findings[0].Suppressed != nil) != (name != "another line") {
 			t.Errorf("%s: %+v", name, r.Findings)
 		}
 		if s.OptionsDigest == scanner(t, testKey).OptionsDigest {

@@ -36,3 +36,17 @@ package_text(pkg) := pkg.name if pkg.version == ""
 count_text(n, one, _) := sprintf("1 %s", [one]) if n == 1
 
 count_text(n, _, many) := sprintf("%d %s", [n, many]) if n != 1
+
+# ignored are findings that a comment or a file of ignores keeps from counting.
+# Secrets have rules of their own about that.
+ignored(f) if {
+	f.kind != "secret"
+	f.suppressed
+	data.gatehouse.settings.ignores.accept == "all"
+}
+
+ignored(f) if {
+	f.kind != "secret"
+	object.get(f.suppressed, "reason", "") != ""
+	data.gatehouse.settings.ignores.accept == "explained"
+}

@@ -20,6 +20,7 @@ deny contains result if {
 	some f in input.findings
 	f.kind == "misconfiguration"
 	denied_levels[f.severity]
+	not lib.ignored(f)
 	result := {
 		"msg": sprintf("%s%s (%s, %s): %s", [
 			subject(f), trim_suffix(f.title, "."), f.rule,
@@ -44,6 +45,7 @@ warn_below contains {"msg": msg, "severity": "LOW"} if {
 		some f in input.findings
 		f.kind == "misconfiguration"
 		not denied_levels[f.severity]
+		not lib.ignored(f)
 	]
 	count(below) > 0
 	files := {f.location.path | some f in below}

@@ -16,6 +16,12 @@ test_deny_high if {
 	r.finding == "f1"
 }
 
+test_allow_ignored if {
+	hidden := object.union(finding("HIGH"), {"suppressed": {"by": "the comment trivy:ignore"}})
+	count(misconfiguration.deny) == 0 with input as {"findings": [hidden]}
+	count(misconfiguration.deny) == 1 with input as {"findings": [hidden]} with data.gatehouse.settings.ignores.accept as "none"
+}
+
 test_deny_unknown_severity if {
 	some r in misconfiguration.deny with input as {"findings": [bare]}
 	r.msg == "Public bucket (AWS-0086, severity not stated, counted as HIGH): The bucket is public."

@@ -9,7 +9,7 @@ secrets := [f |
 	f.kind == "secret"
 ]
 
-counts(f) if not f.secret.suppressed
+counts(f) if not f.suppressed
 
 doubtful(f) if f.secret.confidence == "low"
 
@@ -74,10 +74,10 @@ warn_doubtful contains result if {
 warn_suppressed contains {"msg": msg, "severity": "LOW"} if {
 	hidden := [f |
 		some f in secrets
-		f.secret.suppressed
+		f.suppressed
 	]
 	count(hidden) > 0
-	by := {f.secret.suppressed.by | some f in hidden}
+	by := {f.suppressed.by | some f in hidden}
 	files := {f.location.path | some f in hidden}
 	msg := sprintf("%s suppressed by %s in %s: %s", [
 		lib.count_text(count(hidden), "secret is", "secrets are"), concat(", ", array.slice(sort(by), 0, 5)),

@@ -42,7 +42,7 @@ test_deny_low_confidence_if_set if {
 }
 
 test_allow_suppressed if {
-	hidden := secret({"suppressed": {"by": "comment gitleaks:allow"}})
+	hidden := object.union(secret({}), {"suppressed": {"by": "comment gitleaks:allow"}})
 	count(secrets.deny) == 0 with input as {"findings": [hidden]}
 	some r in secrets.warn_suppressed with input as {"findings": [hidden, hidden]}
 	r.msg == "2 secrets are suppressed by comment gitleaks:allow in 1 file: .env"

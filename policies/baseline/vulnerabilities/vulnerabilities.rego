@@ -135,7 +135,12 @@ all_vulnerabilities := [f |
 	not ignored_dev(f)
 ]
 
-considered := [f | some f in all_vulnerabilities; not excused(f); not unreachable(f)]
+considered := [f |
+	some f in all_vulnerabilities
+	not excused(f)
+	not unreachable(f)
+	not lib.ignored(f)
+]
 
 # excused are those that a VEX statement lifts.
 excused(f) if f.vulnerability.vex.status in settings.vex
