@@ -38,6 +38,8 @@ type Options struct {
 	FingerprintKey []byte
 	// Secrets configures the scanner of secrets, but for its key.
 	Secrets secrets.Options
+	// StrictPipelines is [iac.Options.StrictPipelines].
+	StrictPipelines bool
 	// Now is the evaluation time.
 	Now time.Time
 }
@@ -78,7 +80,9 @@ func all() []entry {
 			return secrets.New(o.Secrets)
 		}},
 		{sca.Name, newSCA},
-		{iac.Name, func(o Options, _ *Set) (*gatehouse.Scanner, error) { return iac.New(iac.Options{Now: o.Now}) }},
+		{iac.Name, func(o Options, _ *Set) (*gatehouse.Scanner, error) {
+			return iac.New(iac.Options{Now: o.Now, StrictPipelines: o.StrictPipelines})
+		}},
 	}
 }
 

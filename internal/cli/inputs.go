@@ -325,7 +325,7 @@ func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, 
 	}
 	set, err := scanners.New(scanners.Options{Names: cfg.Scanners, Documents: documents, DatabaseDir: f.databaseDir(cfg),
 		DatabaseDigest: pin, DatabasePinnedBy: by, AsOf: asOf,
-		FingerprintKey: []byte(cfg.FingerprintKey), Secrets: forSecrets, Now: now})
+		FingerprintKey: []byte(cfg.FingerprintKey), Secrets: forSecrets, StrictPipelines: cfg.IaC.StrictPipelines, Now: now})
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,7 @@ type Config struct {
 	Database Database  `yaml:"database" json:"database,omitzero" jsonschema:"description=The vulnerability database."`
 	Secrets  Secrets   `yaml:"secrets" json:"secrets,omitzero" jsonschema:"description=How secrets are looked for."`
 	SCA      SCA       `yaml:"sca" json:"sca,omitzero" jsonschema:"description=How dependencies are looked at."`
+	IaC      IaC       `yaml:"iac" json:"iac,omitzero" jsonschema:"description=How infrastructure and delivery pipelines are looked at."`
 	VEX      VEX       `yaml:"vex" json:"vex,omitzero" jsonschema:"description=Statements about vulnerabilities that are found."`
 	Policy   Policy    `yaml:"policy" json:"policy,omitzero" jsonschema:"description=What judges the findings."`
 	// Waivers is the waiver file; empty means gatehouse.waivers.yaml beside
@@ -117,6 +118,12 @@ type Secrets struct {
 type SCA struct {
 	// Reachability runs the Go toolchain on the code of the target.
 	Reachability bool `yaml:"reachability" json:"reachability,omitempty" jsonschema:"description=Find out whether Go code uses what is vulnerable. It compiles the code of the target\\, so it is for trusted code\\, and only a file that --config names can ask for it. Default: false."`
+}
+
+// IaC says how infrastructure and delivery pipelines are looked at.
+type IaC struct {
+	// StrictPipelines asks for hardening on top of flaws.
+	StrictPipelines bool `yaml:"strict_pipelines" json:"strict_pipelines,omitempty" jsonschema:"description=Whether to report also what most delivery pipelines do without harm\\, such as actions of GitHub itself used by tag. Default: false."`
 }
 
 // VEX says what is known about vulnerabilities in what is scanned.

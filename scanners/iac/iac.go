@@ -34,7 +34,7 @@ import (
 const Name = "iac"
 
 // version changes when the same files and checks give other results.
-const version = "4"
+const version = "5"
 
 // Options changes what the scanner finds.
 type Options struct {
@@ -42,6 +42,9 @@ type Options struct {
 	// such as the end of a certificate; the time of day is ignored. If it is
 	// zero, the few checks that need it are left out.
 	Now time.Time
+	// StrictPipelines also reports what most delivery pipelines do without
+	// harm, such as actions of GitHub itself that are used by tag.
+	StrictPipelines bool
 }
 
 // overrides are checks that take the place of embedded ones whose knowledge is
@@ -65,6 +68,7 @@ func New(opts Options) (*gatehouse.Scanner, error) {
 		return nil, fmt.Errorf("make the %s scanner: %w", Name, err)
 	}
 	s := newScanner(set, pipelines)
+	s.strict = opts.StrictPipelines
 	return &gatehouse.Scanner{
 		Name: Name,
 		Doc: "Misconfiguration of infrastructure as code\n\n" +
@@ -93,7 +97,7 @@ func (o Options) digest() string {
 	if !o.Now.IsZero() {
 		date = o.Now.Format(time.DateOnly)
 	}
-	sum := sha256.Sum256([]byte("now=" + date))
+	sum := sha256.Sum256(fmt.Appendf(nil, "now=%s strict=%t", date, o.StrictPipelines))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
@@ -112,6 +116,7 @@ func rules(set *checks.Set) []gatehouse.Rule {
 type scanner struct {
 	checks    *checks.Set
 	pipelines *checks.Set
+	strict    bool                    // of pipelines
 	proofs    map[string]func() error // by type: nil if the engine finds its sample
 }
 

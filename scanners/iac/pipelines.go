@@ -48,6 +48,7 @@ func (s *scanner) scanPipeline(ctx context.Context, path string, pipe *pipeline.
 	for _, g := range pipe.Gaps {
 		out.Gap(gatehouse.Gap{Code: gatehouse.GapUnresolved, Path: path, Line: g.Line, Reason: g.Reason})
 	}
+	pipe.Strict = s.strict
 	value, err := ast.InterfaceToValue(pipe)
 	if err != nil {
 		return fmt.Errorf("make the input of checks: %w", err)

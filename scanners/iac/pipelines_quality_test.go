@@ -41,7 +41,7 @@ func TestQualityPipelines(t *testing.T) {
 	if err := json.Unmarshal(data, &cases); err != nil || len(cases) == 0 {
 		t.Fatalf("there are no labels: %v", err)
 	}
-	sc, err := New(Options{})
+	sc, err := New(Options{StrictPipelines: true})
 	if err != nil {
 		t.Fatal(err)
 	}

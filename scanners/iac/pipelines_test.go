@@ -15,10 +15,11 @@ import (
 	"github.com/gatehouse-sec/gatehouse/scanners/scannertest"
 )
 
-// sample is one file of samples.txtar.
+// sample is a target of samples.txtar.
 type sample struct {
-	name string // "bad/1/.github/workflows/ci.yml"
-	text string
+	kind  string // "bad", "good", or "strict": bad only if asked for strictness
+	name  string // "bad/1"
+	files map[string]string
 }
 
 func readSamples(t *testing.T, name string) []sample {
@@ -28,11 +29,22 @@ func readSamples(t *testing.T, name string) []sample {
 		t.Fatal(err)
 	}
 	var all []sample
+	file := ""
 	for line := range strings.Lines(string(data)) {
-		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "-- "); ok {
-			all = append(all, sample{name: strings.TrimSuffix(name, " --")})
+		header, ok := strings.CutPrefix(strings.TrimSpace(line), "-- ")
+		if ok {
+			parts := strings.SplitN(strings.TrimSuffix(header, " --"), "/", 3)
+			if len(parts) < 3 {
+				t.Fatalf("%s: %q is no path of a sample", name, line)
+			}
+			id := parts[0] + "/" + parts[1]
+			if len(all) == 0 || all[len(all)-1].name != id {
+				all = append(all, sample{kind: parts[0], name: id, files: map[string]string{}})
+			}
+			file = parts[2]
+			all[len(all)-1].files[file] = ""
 		} else if len(all) > 0 {
-			all[len(all)-1].text += line
+			all[len(all)-1].files[file] += line
 		}
 	}
 	return all
@@ -42,6 +54,10 @@ func readSamples(t *testing.T, name string) []sample {
 // alone, and has what its folder must have.
 func TestPipelineSamples(t *testing.T) {
 	sc, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	strict, err := New(Options{StrictPipelines: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,18 +80,22 @@ func TestPipelineSamples(t *testing.T) {
 			}
 			kinds := map[string]int{}
 			for _, s := range readSamples(t, filepath.Join(folder, "samples.txtar")) {
-				parts := strings.SplitN(s.name, "/", 3)
-				kinds[parts[0]]++
-				r := scannertest.Scan(t, sc, map[string]string{parts[2]: s.text})
-				for _, g := range r.Coverage.Gaps {
-					t.Errorf("%s: gap: %+v", s.name, g)
+				kinds[s.kind]++
+				fires := func(sc *gatehouse.Scanner) bool {
+					r := scannertest.Scan(t, sc, s.files)
+					for _, g := range r.Coverage.Gaps {
+						t.Errorf("%s: gap: %+v", s.name, g)
+					}
+					return slices.ContainsFunc(r.Findings, func(f gatehouse.Finding) bool { return f.Rule == c.ID })
 				}
-				fired := slices.ContainsFunc(r.Findings, func(f gatehouse.Finding) bool { return f.Rule == c.ID })
-				if fired != (parts[0] == "bad") {
-					t.Errorf("%s: fired is %v\n%s", s.name, fired, s.text)
+				if fired := fires(sc); fired != (s.kind == "bad") {
+					t.Errorf("%s: fired is %v\n%s", s.name, fired, s.files)
+				}
+				if fired := fires(strict); fired != (s.kind != "good") {
+					t.Errorf("%s: if strict, fired is %v\n%s", s.name, fired, s.files)
 				}
 			}
-			if kinds["bad"] == 0 || kinds["good"] == 0 {
+			if kinds["bad"]+kinds["strict"] == 0 || kinds["good"] == 0 {
 				t.Errorf("there must be bad and good samples: %v", kinds)
 			}
 		})

@@ -66,3 +66,18 @@ from_outside if {
 	some t in input.triggers
 	t.name in {"pull_request", "pull_request_target", "issues", "issue_comment", "discussion", "discussion_comment", "fork", "watch"}
 }
+
+# effective are the permissions of a job, its own or those of the workflow; it
+# is undefined if neither says.
+effective(job) := job.permissions
+
+effective(job) := input.permissions if not job.permissions
+
+# may_write is true if the job was given the permission to write.
+may_write(job, _) if effective(job).all == "write-all"
+
+may_write(job, name) if {
+	some s in effective(job).scopes
+	s.name == name
+	s.access == "write"
+}

@@ -69,7 +69,7 @@ func (g *github) expression(line int, text string, root *node) {
 		}
 	})
 	if root.op == "literal" {
-		fact("constant")
+		fact("literal")
 	}
 	g.Expressions = append(g.Expressions, e)
 }

@@ -33,6 +33,8 @@ type Pipeline struct {
 	System string `json:"system"`
 	Kind   string `json:"kind"`
 	Line   int    `json:"line"`
+	// Strict is true if the user asked for what is no flaw in most pipelines.
+	Strict bool `json:"strict"`
 	// Triggers are the events that start it.
 	Triggers []Trigger `json:"triggers"`
 	// Permissions is nil if the file does not say.
@@ -199,7 +201,7 @@ type Expression struct {
 	// Contexts are all contexts in it, and Calls all functions.
 	Contexts []string `json:"contexts"`
 	// Facts are flaws of the expression itself: "all-secrets", "parsed-secret",
-	// "contains", "contains-safe", "ternary", "constant", "computed-index".
+	// "contains", "contains-safe", "ternary", "constant", "literal", "computed-index".
 	Facts []string `json:"facts"`
 }
 

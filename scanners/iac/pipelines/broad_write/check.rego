@@ -25,7 +25,13 @@ import rego.v1
 import data.lib.pipeline
 
 deny contains res if {
+	shared
 	some s in input.permissions.scopes
 	s.access == "write"
 	res := pipeline.at(s.line, "permissions", sprintf("Each job may write %s.", [s.name]))
 }
+
+shared if input.strict
+
+# For one job it is the same where the permission stands.
+shared if count(input.jobs) > 1

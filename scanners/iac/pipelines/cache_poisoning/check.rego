@@ -33,7 +33,21 @@ deny contains res if {
 	res := pipeline.at(step.line, pipeline.place(job, step), sprintf("%s may restore a cache in a workflow that publishes.", [step.action]))
 }
 
-publishes(_) if release_trigger
+publishes(_) if {
+	release_trigger
+	not tests_only
+}
+
+# It also runs for pull requests, and nothing in it publishes.
+tests_only if {
+	some t in input.triggers
+	t.name == "pull_request"
+	every job in input.jobs {
+		not pipeline.may_write(job, "contents")
+		not pipeline.may_write(job, "packages")
+		not pipeline.may_write(job, "id-token")
+	}
+}
 
 publishes(job) if {
 	some step in job.steps

@@ -25,6 +25,7 @@ import rego.v1
 import data.lib.pipeline
 
 deny contains res if {
+	input.strict
 	some job in input.jobs
 	some step in job.steps
 	some i in step.injections

@@ -27,18 +27,20 @@ import data.lib.pipeline
 deny contains res if {
 	input.kind == "workflow"
 	not input.permissions
-	some job in input.jobs
-	not job.permissions
-	not left_to_caller(job)
-	res := pipeline.at(job.line, job.name, sprintf("Neither the workflow nor the job %q limits the permissions of the token.", [job.name]))
+	open := [job | some job in input.jobs; not job.permissions; not left_to_caller(job)]
+	count(open) > 0
+	names := concat(", ", [job.name | some job in open])
+	res := pipeline.at(open[0].line, open[0].name, sprintf("Nothing limits the permissions of the token for: %s.", [names]))
 }
 
 deny contains res if {
+	input.strict
 	input.permissions.all == "read-all"
 	res := pipeline.at(input.permissions.line, "permissions", "The workflow may read everything.")
 }
 
 deny contains res if {
+	input.strict
 	some job in input.jobs
 	job.permissions.all == "read-all"
 	res := pipeline.at(job.permissions.line, job.name, sprintf("The job %q may read everything.", [job.name]))

@@ -32,6 +32,7 @@ deny contains res if {
 	regex.match(`(?i)\bGITHUB_(ENV|PATH)\b`, l.text)
 	writes(l.text)
 	varies(step, l)
+	not validated(step, l)
 	res := pipeline.at(l.line, pipeline.place(job, step), "A value that is not fixed is written to GITHUB_ENV or GITHUB_PATH.")
 }
 
@@ -59,4 +60,16 @@ varies(step, l) if {
 dynamic(text) if {
 	rest := regex.replace(text, `(?i)["']?(\$\{?(env:)?|%)?GITHUB_(ENV|PATH)\}?%?["']?`, "")
 	regex.match("[$`]|%[A-Za-z_]+%|^\\s*cat\\b|\\|", rest)
+}
+
+# A test of the whole value stands before it: [[ "$NAME" =~ ^...$ ]].
+validated(step, l) if {
+	names := {m[1] | some m in regex.find_all_string_submatch_n(`\$\{?([A-Za-z_]+)`, l.text, -1)} - {"GITHUB_ENV", "GITHUB_PATH"}
+	count(names) > 0
+	not contains(l.text, "$(")
+	every name in names {
+		some other in step.lines
+		other.line < l.line
+		regex.match(sprintf(`"?\$\{?%s\}?"?\s+=~\s+\^\S+\$(\s|\])`, [name]), other.text)
+	}
 }

@@ -27,6 +27,15 @@ import data.lib.pipeline
 deny contains res if {
 	some u in input.uses
 	u.first_party
-	u.pin in {"tag", "branch", "none"}
+	u.sort in {"action", "workflow"}
+	moves(u)
 	res := pipeline.at(u.line, u.name, sprintf("%s %q is not pinned to a commit.", [pipeline.sort_name(u.sort), u.text]))
+}
+
+moves(u) if u.pin in {"branch", "none"}
+
+# Who makes the runner can change what runs on it in any case.
+moves(u) if {
+	input.strict
+	u.pin == "tag"
 }

@@ -35,3 +35,12 @@ deny contains res if {
 	f in {"constant", "computed-index"}
 	res := pipeline.at(e.line, "expression", sprintf("A part of %q always has the same value.", [e.text]))
 }
+
+# A literal in braces hides nothing, but has no use either.
+deny contains res if {
+	input.strict
+	some e in input.expressions
+	not e.text in {"true", "false"}
+	"literal" in e.facts
+	res := pipeline.at(e.line, "expression", sprintf("%q is a literal in braces.", [e.text]))
+}

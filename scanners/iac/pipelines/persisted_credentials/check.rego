@@ -28,6 +28,7 @@ deny contains res if {
 	some i, step in job.steps
 	pipeline.persists(step)
 	not explicit(step)
+	matters(job)
 	not pushes(job)
 	res := pipeline.at(step.line, pipeline.place(job, step), "actions/checkout keeps its token in .git for the steps that follow.")
 }
@@ -37,9 +38,23 @@ explicit(step) if {
 	v.name == "persist-credentials"
 }
 
+matters(_) if input.strict
+
+# With a token that can only read what is public anyway, there is little to take.
+matters(job) if pipeline.may_write(job, "contents")
+
 # It is needed to push.
 pushes(job) if {
 	some step in job.steps
 	some l in step.lines
 	regex.match(`\bgit\b.*\b(push|fetch|pull|submodule)\b`, l.text)
+}
+
+pushes(job) if {
+	some step in job.steps
+	step.action in {
+		"peter-evans/create-pull-request", "stefanzweifel/git-auto-commit-action", "ad-m/github-push-action", "endbug/add-and-commit",
+		"changesets/action", "googleapis/release-please-action", "cycjimmy/semantic-release-action", "peaceiris/actions-gh-pages",
+		"jamesives/github-pages-deploy-action", "helm/chart-releaser-action", "tj-actions/verify-changed-files",
+	}
 }

@@ -26,5 +26,11 @@ import data.lib.pipeline
 deny contains res if {
 	some job in input.jobs
 	job.secrets_inherit > 0
+	leaves(job.uses)
 	res := pipeline.at(job.secrets_inherit, job.name, sprintf("The job %q hands all secrets to %q.", [job.name, job.uses]))
 }
+
+leaves(_) if input.strict
+
+# A workflow of the same repository can name its secrets itself.
+leaves(uses) if not startswith(uses, "./")

@@ -26,6 +26,7 @@ import rego.v1
 import data.lib.pipeline
 
 deny contains res if {
+	input.strict
 	input.kind == "workflow"
 	some e in input.expressions
 	e.job >= 0

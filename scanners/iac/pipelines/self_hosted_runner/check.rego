@@ -25,6 +25,7 @@ import rego.v1
 import data.lib.pipeline
 
 deny contains res if {
+	input.strict
 	some job in input.jobs
 	job.self_hosted
 	input.kind == "workflow"

@@ -25,6 +25,7 @@ import rego.v1
 import data.lib.pipeline
 
 deny contains res if {
+	input.strict
 	some i in input.images
 	i.pin == "tag"
 	res := pipeline.at(i.line, i.text, sprintf("The image %q of a %s is not pinned by digest.", [i.text, i.role]))
