@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/pipeline"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/plan"
 )
 
 // scanDocuments looks at a YAML or JSON file, which may be anything.
@@ -49,6 +50,12 @@ func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gateh
 					Reason: "a CloudFormation template must be the only document of its file; split the file"})
 			}
 			if err := s.scanTemplate(ctx, f, doc, out); err != nil {
+				return err
+			}
+		case plan.Is(doc):
+			found = true
+			s.prove(typeTerraformPlan, p)
+			if err := s.scanPlan(ctx, f.Path, doc, out); err != nil {
 				return err
 			}
 		default:
@@ -93,7 +100,8 @@ func hasOtherSign(data []byte) bool {
 	kind := bytes.Contains(data, []byte("kind"))
 	version := bytes.Contains(data, []byte("apiVersion"))
 	resources := bytes.Contains(data, []byte("Resources"))
-	if kind && version || resources {
+	planned := bytes.Contains(data, []byte("format_version")) && (bytes.Contains(data, []byte("planned_values")) || bytes.Contains(data, []byte("resource_changes")))
+	if kind && version || resources || planned {
 		return true
 	}
 	return escapedKey(data)

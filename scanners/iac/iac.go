@@ -126,6 +126,7 @@ const (
 	typeKubernetes     = "kubernetes"
 	typeCloudFormation = "cloudformation"
 	typeTerraform      = "terraform"
+	typeTerraformPlan  = "terraform-plan"
 	typeHelm           = "helm"
 	// Delivery pipelines have the type of their system; this is that of their engine.
 	typePipeline = "pipeline"
@@ -135,7 +136,7 @@ func want(f gatehouse.FileInfo) gatehouse.Want {
 	if otherVars(f.Path) {
 		return gatehouse.Want{Skip: "Terraform reads it only if the command line names it"}
 	}
-	return gatehouse.Want{Scan: filetype.IsDockerfile(f.Path) || pipeline.IsJenkinsfile(f.Path) || isTerraform(f.Path) || isDocument(f.Path)}
+	return gatehouse.Want{Scan: filetype.IsDockerfile(f.Path) || pipeline.IsJenkinsfile(f.Path) || isTerraform(f.Path) || isDocument(f.Path) || isPlanFile(f.Path)}
 }
 
 func isDocument(name string) bool {
@@ -154,6 +155,8 @@ func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.
 		return s.scanJenkinsfile(ctx, f, p)
 	case isTerraform(f.Path):
 		return s.scanTerraformFiles(ctx, map[string]*gatehouse.File{f.Path: f}, p)
+	case isPlanFile(f.Path):
+		return s.scanPlanFile(ctx, f, p)
 	}
 	return s.scanDocuments(ctx, f, p)
 }

@@ -40,6 +40,9 @@ jobs:
 variable "acl" { default = "public-read-write" }
 resource "aws_s3_bucket" "bad" { acl = var.acl }
 `
+	badPlan = `{"format_version":"1.2","planned_values":{"root_module":{"resources":[{"address":"aws_s3_bucket.bad","mode":"managed",
+"type":"aws_s3_bucket","name":"bad","values":{"acl":"public-read-write"}}]}},"resource_changes":[{"address":"aws_s3_bucket.bad",
+"change":{"actions":["create"],"after":{"acl":"public-read-write"},"after_unknown":{"id":true}}}]}`
 	badWorkflowRule                                        = "PIPE-0006"
 	badManifestRule, badTemplateRule, badConfigurationRule = "KSV-0017", "AWS-0092", "AWS-0092"
 )
@@ -68,6 +71,13 @@ func newScanner(set, pipelines *checks.Set) *scanner {
 				return err
 			}
 			return s.scanPipeline(context.Background(), "bad.yaml", pipeline.Read("bad.yaml", docs[0]), out)
+		}),
+		typeTerraformPlan: proof(badConfigurationRule, func(out reporter) error {
+			docs, err := document.Parse([]byte(badPlan))
+			if err != nil {
+				return err
+			}
+			return s.scanPlan(context.Background(), "bad.json", docs[0], out)
 		}),
 		typeTerraform: proof(badConfigurationRule, func(out reporter) error {
 			problems, err := s.terraform(context.Background(), map[string][]byte{"bad.tf": []byte(badConfiguration)}, out)

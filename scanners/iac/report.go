@@ -28,6 +28,9 @@ type subject struct {
 	resourceAt func(line int) string
 	// place corrects the place of a finding; may be nil.
 	place func(*gatehouse.Location)
+	// rename corrects how a result calls what it is about, before the place
+	// is corrected; may be nil.
+	rename func(*checks.Result)
 }
 
 // evaluate runs all checks that apply over the subject and reports the
@@ -41,14 +44,18 @@ func (s *scanner) evaluate(ctx context.Context, sub subject, p reporter) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range failures {
-		p.Gap(gatehouse.Gap{Code: gatehouse.GapRule, Path: sub.path, Entry: f.Check.ID,
-			Reason: fmt.Sprintf("the check %s (%s) could not be evaluated: %v", f.Check.ID, f.Check.Title, f.Err)})
-	}
+	reportFailures(sub, failures, p)
 	for _, r := range results {
 		p.Report(sub.finding(r))
 	}
 	return nil
+}
+
+func reportFailures(sub subject, failures []checks.Failure, p reporter) {
+	for _, f := range failures {
+		p.Gap(gatehouse.Gap{Code: gatehouse.GapRule, Path: sub.path, Entry: f.Check.ID,
+			Reason: fmt.Sprintf("the check %s (%s) could not be evaluated: %v", f.Check.ID, f.Check.Title, f.Err)})
+	}
 }
 
 // reporter is the part of gatehouse.Pass that engines need.
@@ -58,6 +65,9 @@ type reporter interface {
 }
 
 func (sub subject) finding(r checks.Result) gatehouse.Finding {
+	if sub.rename != nil {
+		sub.rename(&r)
+	}
 	c := r.Check
 	loc := gatehouse.Location{Path: sub.path, Line: sub.line}
 	if r.Path != "" && r.Path != sub.path {
