@@ -472,6 +472,8 @@ type Document struct {
 	Line int `json:"line"`
 	// JSON is the content.
 	JSON RawJSON `json:"content"`
+	// Positions are those of the values in JSON; empty if they are not known.
+	Positions Positions `json:"-"`
 }
 
 // RawJSON is JSON that is kept as it is.

@@ -14,7 +14,6 @@ package config
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -22,7 +21,7 @@ import (
 )
 
 // version changes with the results that the code of this package gives.
-const version = "1"
+const version = "2"
 
 // New returns the scanner. It finds no problems and so has no rules; it only
 // adds documents.
@@ -30,7 +29,7 @@ func New() *gatehouse.Scanner {
 	return &gatehouse.Scanner{
 		Name:     "config",
 		Doc:      "Configuration files as documents for policies\n\nIt reports no problems itself.",
-		Reads:    "YAML, JSON, TOML, HCL, INI, properties, dotenv, XML and Dockerfiles",
+		Reads:    "YAML, JSON, TOML, HCL, INI, properties, dotenv, XML, Dockerfiles, ignore files and CODEOWNERS",
 		Version:  version,
 		Rules:    []gatehouse.Rule{},
 		Want:     want,
@@ -50,7 +49,21 @@ func want(f gatehouse.FileInfo) gatehouse.Want {
 // document is one parsed document of a file.
 type document struct {
 	index, line int
-	content     any
+	// content is nil if json and positions are what it would be encoded to.
+	content   *value
+	json      []byte
+	positions gatehouse.Positions
+}
+
+// encode writes the content as JSON.
+func (d *document) encode() error {
+	if d.content == nil {
+		return nil
+	}
+	var e encoder
+	err := e.value(d.content, d.line, 1)
+	d.json, d.positions = e.json, e.positions
+	return err
 }
 
 func scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
@@ -79,13 +92,10 @@ func scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		text, ok := d.content.(json.RawMessage)
-		if !ok {
-			if text, err = json.Marshal(d.content); err != nil {
-				return invalid(format.name, d.line, "it cannot be written as JSON")
-			}
+		if err := d.encode(); err != nil {
+			return invalid(format.name, d.line, "it cannot be written as JSON")
 		}
-		out[i] = gatehouse.Document{Format: format.name, Index: d.index, Line: d.line, JSON: gatehouse.RawJSON(text)}
+		out[i] = gatehouse.Document{Format: format.name, Index: d.index, Line: d.line, JSON: d.json, Positions: d.positions}
 	}
 	for _, d := range out {
 		p.AddDocument(d)

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -90,19 +91,20 @@ func TestFormats(t *testing.T) {
 		{"a.hcl", "a {\n", nil},
 		{"a.tf.json", `{"a":1}`, []string{`{"a":1}`}},
 
-		{"Dockerfile", "ARG a\nFROM --platform=x b AS c\nRUN [\"d\", \"e\"]\nFROM f\nONBUILD COPY --from=c g h\nRUN i && \\\n  j\n", []string{
-			`[{"Cmd":"arg","SubCmd":"","JSON":false,"Original":"ARG a","StartLine":1,"EndLine":1,"Flags":[],"Value":["a"],"Stage":0},` +
-				`{"Cmd":"from","SubCmd":"","JSON":false,"Original":"FROM --platform=x b AS c","StartLine":2,"EndLine":2,"Flags":["--platform=x"],"Value":["b","AS","c"],"Stage":0},` +
-				`{"Cmd":"run","SubCmd":"","JSON":true,"Original":"RUN [\"d\", \"e\"]","StartLine":3,"EndLine":3,"Flags":[],"Value":["d","e"],"Stage":0},` +
-				`{"Cmd":"from","SubCmd":"","JSON":false,"Original":"FROM f","StartLine":4,"EndLine":4,"Flags":[],"Value":["f"],"Stage":1},` +
-				`{"Cmd":"onbuild","SubCmd":"copy","JSON":false,"Original":"ONBUILD COPY --from=c g h","StartLine":5,"EndLine":5,"Flags":["--from=c"],"Value":["g","h"],"Stage":1},` +
-				`{"Cmd":"run","SubCmd":"","JSON":false,"Original":"RUN i \u0026\u0026   j","StartLine":6,"EndLine":7,"Flags":[],"Value":["i \u0026\u0026   j"],"Stage":1}]`}},
+		{"Dockerfile", "# c\nARG a\nFROM --platform=x b AS c\nRUN [\"d\", \"e\"]\nFROM f\nONBUILD COPY --from=c g h\nRUN i && \\\n  j\n", []string{
+			`[[{"Cmd":"comment","EndLine":1,"Flags":[],"JSON":false,"Original":"c","Stage":0,"StartLine":1,"SubCmd":"","Value":["c"]},` +
+				`{"Cmd":"arg","EndLine":2,"Flags":[],"JSON":false,"Original":"ARG a","Stage":0,"StartLine":2,"SubCmd":"","Value":["a"]},` +
+				`{"Cmd":"from","EndLine":3,"Flags":["--platform=x"],"JSON":false,"Original":"FROM --platform=x b AS c","Stage":0,"StartLine":3,"SubCmd":"","Value":["b","AS","c"]},` +
+				`{"Cmd":"run","EndLine":4,"Flags":[],"JSON":true,"Original":"RUN [\"d\", \"e\"]","Stage":0,"StartLine":4,"SubCmd":"","Value":["d","e"]},` +
+				`{"Cmd":"from","EndLine":5,"Flags":[],"JSON":false,"Original":"FROM f","Stage":1,"StartLine":5,"SubCmd":"","Value":["f"]},` +
+				`{"Cmd":"onbuild","EndLine":6,"Flags":["--from=c"],"JSON":false,"Original":"ONBUILD COPY --from=c g h","Stage":1,"StartLine":6,"SubCmd":"copy","Value":["g","h"]},` +
+				`{"Cmd":"run","EndLine":8,"Flags":[],"JSON":false,"Original":"RUN i &&   j","Stage":1,"StartLine":7,"SubCmd":"","Value":["i &&   j"]}]]`}},
 		{"dev.Dockerfile", "FROM a\nRUN <<EOF\nb\nEOF\n", []string{
-			`[{"Cmd":"from","SubCmd":"","JSON":false,"Original":"FROM a","StartLine":1,"EndLine":1,"Flags":[],"Value":["a"],"Stage":0},` +
-				`{"Cmd":"run","SubCmd":"","JSON":false,"Original":"RUN \u003c\u003cEOF","StartLine":2,"EndLine":4,"Flags":[],"Value":["\u003c\u003cEOF"],"Stage":0,"Heredocs":["b\n"]}]`}},
+			`[[{"Cmd":"from","EndLine":1,"Flags":[],"JSON":false,"Original":"FROM a","Stage":0,"StartLine":1,"SubCmd":"","Value":["a"]},` +
+				`{"Cmd":"run","EndLine":4,"Flags":[],"Heredocs":["b\n"],"JSON":false,"Original":"RUN <<EOF","Stage":0,"StartLine":2,"SubCmd":"","Value":["<<EOF"]}]]`}},
 		{"Dockerfile.dev", "", nil},
 
-		{"a.ini", "a = 1\n; c\n[s t]\n\tb = true ; no\n\tc : 'x ; y'\nd\ne = 1\n  2\n[s t]\nf=1.5\ng=007\n", []string{`{"DEFAULT":{"a":1},"s t":{"b":true,"c":"x ; y","d":true,"e":"1\n2","f":1.5,"g":"007"}}`}},
+		{"a.ini", "a = 1\n; c\n[s t]\n\tb = true ; no\n\tc : 'x ; y'\nd\ne = 1\n  2\n[s t]\nf=1.5\ng=007\nh=T\ni=inf\n", []string{`{"DEFAULT":{"a":1},"s t":{"b":true,"c":"x ; y","d":true,"e":"1\n2","f":1.5,"g":7,"h":true,"i":"inf"}}`}},
 		{"a.ini", "[a\n", nil},
 		{"a.ini", "= b\n", nil},
 		{"a.properties", "# c\na.b = c d\\\n   e\nf:g\nh i\nj\\ k=\\u00e9\\ud83d\\ude00\\n\n! x\n", []string{`{"a.b":"c de","f":"g","h":"i","j k":"é😀\n"}`}},
@@ -114,6 +116,11 @@ func TestFormats(t *testing.T) {
 
 		{"a.xml", `<?xml version="1.0" encoding="UTF-8"?><a x="1"><b>c</b><b/><d>e<f>g</f></d><!-- h --></a>`, []string{`{"a":{"-x":"1","b":["c",""],"d":{"#content":"e","f":"g"}}}`}},
 		{"a.xml", "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>\xe9</a>", []string{`{"a":"é"}`}},
+		{".gitignore", "# c\n\n!/a\\ b\n*.o  \n", []string{`[[{"Kind":"Comment","Original":"# c","Value":"c"},{"Kind":"Empty","Original":"","Value":""},` +
+			`{"Kind":"NegatedPath","Original":"!/a\\ b","Value":"/a b"},{"Kind":"Path","Original":"*.o  ","Value":"*.o"},{"Kind":"Empty","Original":"","Value":""}]]`}},
+		{"api.dockerignore", "\xff", nil},
+		{".github/CODEOWNERS", "# c\n* @a b@c.d # e\n/x\\ y\n[Docs][2] @g\ndocs/\n", []string{`{"entries":[{"owners":["@a","b@c.d"],"pattern":"*"},{"owners":[],"pattern":"/x\\ y"},{"owners":["@g"],"pattern":"docs/","section":"Docs"}]}`}},
+		{"CODEOWNERS", "[Docs @g\n", nil},
 		{"a.xml", "<a>", nil},
 		{"a.xml", "", nil},
 		{"a.xml", `<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>`, nil},
@@ -153,6 +160,92 @@ func TestLines(t *testing.T) {
 			t.Errorf("%s: gaps %+v; want one in line 2 or 3", path, r.Coverage.Gaps)
 		}
 	}
+}
+
+// TestPositions says for some values of each format where they must stand.
+func TestPositions(t *testing.T) {
+	tests := []struct {
+		path, data string
+		want       map[string]string // line:column by JSON pointer
+	}{
+		{"a.yaml", "# c\na: 1\nb:\n  - x\n  - {w: é, z: 2}\nc: &k\n  d: 3\ne: *k\nf:\ng: {<<: *k}\n", map[string]string{
+			"": "2:1", "/a": "2:4", "/b": "3:1", "/b/0": "4:5", "/b/1": "5:5", "/b/1/w": "5:9", "/b/1/z": "5:16",
+			"/c": "6:1", "/c/d": "7:6", "/e": "8:1", "/e/d": "7:6", "/f": "9:1", "/g/d": "7:6"}},
+		{"a.json", "{\r\n  \"a\": 1,\n  \"b\" :\n    [true, {\"c\": null}], \"d\": {}\n}", map[string]string{
+			"": "1:1", "/a": "2:8", "/b": "3:3", "/b/0": "4:6", "/b/1": "4:12", "/b/1/c": "4:18", "/d": "4:26"}},
+		{"a.jsonc", "// c\n{/* x */ \"a\": 1}", map[string]string{"": "2:1", "/a": "2:15"}},
+		{"a.toml", "# c\na = 1\n[b]\nc = [1,\n  'x', {y = 2}] # z\n\"d e\".f = \"\"\"\n]\"\"\"\n[[g]]\nh = 1\n[[g]]\nh = 2\n[g.i]\nj = 1979-05-27\n", map[string]string{
+			"/a": "2:5", "/b": "3:1", "/b/c": "4:1", "/b/c/0": "4:6", "/b/c/1": "5:3", "/b/c/2/y": "5:13", "/b/d e": "6:1", "/b/d e/f": "6:11",
+			"/g": "8:1", "/g/0/h": "9:5", "/g/1": "10:1", "/g/1/h": "11:5", "/g/1/i/j": "13:5"}},
+		{"a.tf", "resource \"x\" \"y\" {\n  a = [\n    1,\n    \"é\", {b = 2}]\n  c { d = var.e }\n  c { d = 3 }\n  f = {\n    \"g\" = 1\n  }\n}\nresource \"x\" \"z\" {}\n", map[string]string{
+			"/resource": "1:1", "/resource/x/y/0": "1:1", "/resource/x/y/0/a": "2:3", "/resource/x/y/0/a/0": "3:5", "/resource/x/y/0/a/2/b": "4:16",
+			"/resource/x/y/0/c/0/d": "5:11", "/resource/x/y/0/c/1/d": "6:11", "/resource/x/y/0/f": "7:3", "/resource/x/y/0/f/g": "8:11", "/resource/x/z": "11:1"}},
+		{"a.ini", "a = 1\n[s]\n  b: x\nc\n", map[string]string{"/DEFAULT/a": "1:5", "/s": "2:1", "/s/b": "3:6", "/s/c": "4:1"}},
+		{"a.properties", "# c\na.b = c \\\n  d\n e\\\n = f\n", map[string]string{"/a.b": "2:7", "/e": "4:2"}},
+		{".env", "# c\nexport A = 'x\ny'\n  B=2\n", map[string]string{"/A": "2:12", "/B": "4:5"}},
+		{"a.xml", "<?xml version='1.0'?>\n<a>\n  <b x='1'\n     y=\"2\">t</b><b/>\n  <c>d</c></a>\n", map[string]string{
+			"/a": "2:1", "/a/b": "3:3", "/a/b/0/-x": "3:6", "/a/b/0/-y": "4:6", "/a/b/1": "4:17", "/a/c": "5:3"}},
+		{"Dockerfile", "# c\nFROM a\nRUN b \\\n  c\n", map[string]string{"/0/0/Value/0": "1:1", "/0/1/Value/0": "2:1", "/0/2": "3:1"}},
+		{".gitignore", "a\n!b\n", map[string]string{"/0/1/Value": "2:1"}},
+		{"CODEOWNERS", "* @a\n  b  @c @d\n", map[string]string{"/entries/1": "2:3", "/entries/1/owners": "2:1", "/entries/1/owners/1": "2:9"}},
+	}
+	for _, tt := range tests {
+		r := scannertest.Scan(t, config.New(), map[string]string{tt.path: tt.data})
+		if len(r.Documents) != 1 {
+			t.Errorf("%s: %d documents, gaps %v", tt.path, len(r.Documents), r.Coverage.Gaps)
+			continue
+		}
+		got := places(t, &r.Documents[0])
+		for pointer, want := range tt.want {
+			if got[pointer] != want {
+				t.Errorf("%s: %q stands at %s, want %s", tt.path, pointer, got[pointer], want)
+			}
+		}
+	}
+}
+
+// places are the positions of a document by JSON pointer. There must be one
+// for each value, and none of them unknown.
+func places(t *testing.T, d *gatehouse.Document) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	rest := d.Positions
+	dec := json.NewDecoder(strings.NewReader(string(d.JSON)))
+	var walk func(pointer string)
+	walk = func(pointer string) {
+		var line, column int
+		if line, column, rest = rest.Next(); line == 0 || column == 0 {
+			t.Errorf("%s: %q stands at %d:%d", d.Path, pointer, line, column)
+		}
+		out[pointer] = fmt.Sprintf("%d:%d", line, column)
+		tok, err := dec.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		delim, ok := tok.(json.Delim)
+		if !ok {
+			return
+		}
+		for i := 0; dec.More(); i++ {
+			name := fmt.Sprint(i)
+			if delim == '{' {
+				key, err := dec.Token()
+				if err != nil {
+					t.Fatal(err)
+				}
+				name = key.(string)
+			}
+			walk(pointer + "/" + name)
+		}
+		if _, err := dec.Token(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	walk("")
+	if len(rest) > 0 {
+		t.Errorf("%s: %d bytes of positions are left", d.Path, len(rest))
+	}
+	return out
 }
 
 func TestWant(t *testing.T) {
@@ -315,6 +408,9 @@ func TestSharedData(t *testing.T) {
 	for _, g := range r.Coverage.Gaps {
 		t.Logf("%s:%d: %s", g.Path, g.Line, g.Reason)
 	}
+	for i := range r.Documents {
+		places(t, &r.Documents[i])
+	}
 	t.Logf("%d files, %d documents, %d gaps", len(files), len(r.Documents), len(r.Coverage.Gaps))
 	if len(r.Coverage.Gaps)*50 > len(files) {
 		t.Errorf("%d of %d files could not be parsed", len(r.Coverage.Gaps), len(files))
@@ -333,7 +429,9 @@ func FuzzParse(f *testing.F) {
 		for _, d := range r.Documents {
 			if !json.Valid(d.JSON) {
 				t.Errorf("%s: not JSON: %s", name, d.JSON)
+				continue
 			}
+			places(t, &d)
 		}
 		for _, g := range r.Coverage.Gaps {
 			if g.Code == gatehouse.GapPanic || g.Code == gatehouse.GapTimeout {

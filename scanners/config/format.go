@@ -24,6 +24,8 @@ var (
 	propertiesFormat = &format{"properties", parseProperties}
 	dotenvFormat     = &format{"dotenv", parseDotenv}
 	xmlFormat        = &format{"xml", parseXML}
+	ignoreFormat     = &format{"ignore", parseIgnore}
+	ownersFormat     = &format{"codeowners", parseCodeowners}
 )
 
 var byExtension = map[string]*format{
@@ -50,6 +52,10 @@ func formatOf(name string) *format {
 		return dockerFormat
 	case strings.HasPrefix(base, ".env") && templateExtension(base) == "" && (base == ".env" || base[4] == '.'):
 		return dotenvFormat
+	case base == "codeowners":
+		return ownersFormat
+	case strings.HasSuffix(base, ".gitignore"), strings.HasSuffix(base, ".dockerignore"), strings.HasSuffix(base, ".containerignore"):
+		return ignoreFormat
 	case commentedJSON(base, path.Base(path.Dir(name))):
 		return jsoncFormat
 	}

@@ -22,17 +22,17 @@ func parseJSONC(data []byte) ([]document, error) { return jsonDocument("JSONC", 
 func jsonDocument(name string, data []byte) ([]document, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	dec := jsontext.NewDecoder(bytes.NewReader(data))
-	start := int64(-1)
+	starts := startsOf(data)
+	var positions gatehouse.Positions
+	line, keyLine, keyColumn := 0, 0, 0
 	for n := 0; ; n++ {
+		before := int(dec.InputOffset())
 		tok, err := dec.ReadToken()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			return nil, jsonError(name, data, err)
-		}
-		if start < 0 {
-			start = dec.InputOffset()
 		}
 		if dec.StackDepth() > limits.MaxNesting {
 			return nil, tooDeep(name, lineAt(data, dec.InputOffset()))
@@ -41,21 +41,40 @@ func jsonDocument(name string, data []byte) ([]document, error) {
 			return nil, &gatehouse.Unscannable{Code: gatehouse.GapTooLarge,
 				Reason: fmt.Sprintf("the %s has more than %d values", name, limits.MaxYAMLNodes)}
 		}
-		if k := tok.Kind(); dec.StackDepth() == 0 && k != '{' && k != '[' {
+		k := tok.Kind()
+		if k != '}' && k != ']' {
+			valueLine, valueColumn := starts.at(before + len(data[before:]) - len(bytes.TrimLeft(data[before:], " \t\r\n,:")))
+			if line == 0 {
+				line = valueLine
+			}
+			depth := dec.StackDepth()
+			if k == '{' || k == '[' {
+				depth--
+			}
+			switch in, length := dec.StackIndex(depth); {
+			case in == '{' && length%2 == 1: // a name
+				keyLine, keyColumn = valueLine, valueColumn
+			case in == '{' && (k == '{' || k == '['):
+				positions = positions.Append(keyLine, keyColumn)
+			default:
+				positions = positions.Append(valueLine, valueColumn)
+			}
+		}
+		if dec.StackDepth() == 0 && k != '{' && k != '[' {
 			// The value is complete: only white space may follow.
 			if rest := bytes.TrimLeft(data[dec.InputOffset():], " \t\r\n"); len(rest) > 0 {
 				return nil, invalid(name, lineAt(data, int64(len(data)-len(rest))), "there is something after the value")
 			}
 		}
 	}
-	if start < 0 {
+	if line == 0 {
 		return nil, invalid(name, 1, "it is empty")
 	}
 	var out bytes.Buffer
 	if err := json.Compact(&out, data); err != nil {
 		return nil, invalid(name, 0, "it cannot be compacted")
 	}
-	return []document{{line: lineAt(data, start), content: json.RawMessage(out.Bytes())}}, nil
+	return []document{{line: line, json: out.Bytes(), positions: positions}}, nil
 }
 
 // jsonError says what is wrong without quoting a value.

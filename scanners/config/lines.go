@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,20 +21,36 @@ func textLines(format string, data []byte) ([]string, error) {
 
 // parseINI gives one document: an object of sections, each an object. Keys
 // before the first section are in the section "DEFAULT". Numbers and booleans
-// are typed. A later value of a key wins, and a line that is indented deeper
-// than a key continues its value, as Python's configparser reads it.
+// are typed as conftest types them. A later value of a key wins, and a line that
+// is indented deeper than a key continues its value, as Python's configparser
+// reads it.
 func parseINI(data []byte) ([]document, error) {
 	lines, err := textLines("INI", data)
 	if err != nil {
 		return nil, err
 	}
-	sections := map[string]map[string][]string{} // the lines of each value
-	section, last, indent := "DEFAULT", "", 0
+	type key struct {
+		line, column int
+		text         []string // the lines of the value
+	}
+	type sectionOf struct {
+		line int
+		keys map[string]*key
+	}
+	sections := map[string]*sectionOf{}
+	open := func(name string, line int) *sectionOf {
+		if sections[name] == nil {
+			sections[name] = &sectionOf{line, map[string]*key{}}
+		}
+		return sections[name]
+	}
+	section, indent := "DEFAULT", 0
+	var last *key
 	for i, raw := range lines {
 		line := strings.TrimSpace(raw)
 		switch {
 		case line == "":
-			last = ""
+			last = nil
 			continue
 		case line[0] == '#' || line[0] == ';':
 			continue
@@ -42,38 +59,35 @@ func parseINI(data []byte) ([]document, error) {
 			if !ok {
 				return nil, invalid("INI", i+1, "a section has no closing bracket")
 			}
-			section, last = strings.TrimSpace(name[1:]), ""
-			if sections[section] == nil {
-				sections[section] = map[string][]string{}
-			}
+			section, last = strings.TrimSpace(name[1:]), nil
+			open(section, i+1)
 			continue
-		case last != "" && indentOf(raw) > indent:
-			sections[section][last] = append(sections[section][last], line)
+		case last != nil && indentOf(raw) > indent:
+			last.text = append(last.text, line)
 			continue
 		}
-		at := strings.IndexAny(line, "=:")
-		key := line
-		value := "true" // a key alone is a switch
-		if at >= 0 {
-			key, value = strings.TrimSpace(line[:at]), strings.TrimSpace(line[at+1:])
+		end := strings.IndexAny(line, "=:")
+		name, text, offset := line, "true", 0 // a key alone is a switch
+		if end >= 0 {
+			name, text = strings.TrimSpace(line[:end]), strings.TrimSpace(line[end+1:])
+			offset = end + 1 + indentOf(line[end+1:])
 		}
-		if key == "" {
+		if name == "" {
 			return nil, invalid("INI", i+1, "a value has no key")
 		}
-		if sections[section] == nil {
-			sections[section] = map[string][]string{}
-		}
-		sections[section][key] = []string{unquote(cutComment(value))}
-		last, indent = key, indentOf(raw)
+		indent = indentOf(raw)
+		last = &key{i + 1, indent + offset + 1, []string{unquote(cutComment(text))}}
+		open(section, i+1).keys[name] = last
 	}
-	out := map[string]map[string]any{}
-	for name, keys := range sections {
-		out[name] = map[string]any{}
-		for k, v := range keys {
-			out[name][k] = typed(strings.Join(v, "\n"))
+	out := map[string]*value{}
+	for name, s := range sections {
+		keys := map[string]*value{}
+		for k, v := range s.keys {
+			keys[k] = at(v.line, v.column, typed(strings.Join(v.text, "\n")))
 		}
+		out[name] = at(s.line, 1, keys)
 	}
-	return []document{{line: 1, content: out}}, nil
+	return []document{{line: 1, content: at(1, 1, out)}}, nil
 }
 
 func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
@@ -102,19 +116,17 @@ func unquote(v string) string {
 	return v
 }
 
-var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
-
+// typed makes numbers and booleans of what strconv takes for one, as conftest
+// does: 007 is 7, and t is true. Whole numbers keep all their digits.
 func typed(v string) any {
-	switch {
-	case v == "true" || v == "false":
-		return v == "true"
-	case decimal.MatchString(v):
-		if i, err := strconv.ParseInt(v, 10, 64); err == nil {
-			return i
-		}
-		if f, err := strconv.ParseFloat(v, 64); err == nil && strings.Contains(v, ".") {
-			return f
-		}
+	if i, err := strconv.ParseInt(v, 10, 64); err == nil {
+		return i
+	}
+	if f, err := strconv.ParseFloat(v, 64); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
+		return f
+	}
+	if b, err := strconv.ParseBool(v); err == nil {
+		return b
 	}
 	return v
 }
@@ -134,7 +146,7 @@ func parseProperties(data []byte) ([]document, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]string{}
+	out := map[string]*value{}
 	for i := 0; i < len(lines); i++ {
 		line, number := strings.TrimLeft(lines[i], " \t\f"), i+1
 		if line == "" || line[0] == '#' || line[0] == '!' {
@@ -146,6 +158,10 @@ func parseProperties(data []byte) ([]document, error) {
 			i++
 			line = strings.TrimLeft(lines[i], " \t\f")
 		}
+		first := len(line)
+		if len(parts) > 0 {
+			first = len(parts[0])
+		}
 		line = strings.Join(append(parts, line), "")
 		end := keyEnd(line)
 		rest := strings.TrimLeft(line[end:], " \t\f")
@@ -153,13 +169,17 @@ func parseProperties(data []byte) ([]document, error) {
 			rest = strings.TrimLeft(rest[1:], " \t\f")
 		}
 		key, ok1 := unescape(line[:end])
-		value, ok2 := unescape(rest)
+		text, ok2 := unescape(rest)
 		if !ok1 || !ok2 {
 			return nil, invalid("properties", number, `\u needs four hexadecimal digits`)
 		}
-		out[key] = value
+		column := indentOf(lines[number-1]) + 1
+		if offset := len(line) - len(rest); offset < first {
+			column += offset
+		}
+		out[key] = at(number, column, text)
 	}
-	return []document{{line: 1, content: out}}, nil
+	return []document{{line: 1, content: at(1, 1, out)}}, nil
 }
 
 // continued reports whether the line ends in a backslash that is not escaped.
@@ -238,7 +258,7 @@ func parseDotenv(data []byte) ([]document, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]string{}
+	out := map[string]*value{}
 	for i := 0; i < len(lines); i++ {
 		line, number := strings.TrimSpace(lines[i]), i+1
 		if line == "" || line[0] == '#' {
@@ -247,20 +267,21 @@ func parseDotenv(data []byte) ([]document, error) {
 		if rest, ok := strings.CutPrefix(line, "export "); ok {
 			line = strings.TrimSpace(rest)
 		}
-		name, value, ok := strings.Cut(line, "=")
+		name, text, ok := strings.Cut(line, "=")
 		if !ok {
-			name, value, ok = strings.Cut(line, ":")
+			name, text, ok = strings.Cut(line, ":")
 		}
 		if name = strings.TrimSpace(name); !ok || !envName.MatchString(name) {
 			return nil, invalid("dotenv", number, "want NAME=value")
 		}
-		value = strings.TrimSpace(value)
-		if value == "" || value[0] != '"' && value[0] != '\'' {
-			out[name] = cutComment(value)
+		text = strings.TrimSpace(text)
+		column := len(strings.TrimRight(lines[i], " \t\r")) - len(text) + 1
+		if text == "" || text[0] != '"' && text[0] != '\'' {
+			out[name] = at(number, column, cutComment(text))
 			continue
 		}
-		quote := value[0]
-		part := value[1:]
+		quote := text[0]
+		part := text[1:]
 		end := closing(part, quote)
 		var parts []string
 		for end < 0 && i+1 < len(lines) {
@@ -279,9 +300,9 @@ func parseDotenv(data []byte) ([]document, error) {
 		if quote == '"' {
 			body = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n", `\r`, "\r", `\t`, "\t", `\$`, "$").Replace(body)
 		}
-		out[name] = body
+		out[name] = at(number, column, body)
 	}
-	return []document{{line: 1, content: out}}, nil
+	return []document{{line: 1, content: at(1, 1, out)}}, nil
 }
 
 // closing is the offset of the quote that closes s; -1 if there is none. In

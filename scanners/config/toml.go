@@ -26,7 +26,10 @@ func parseTOML(data []byte) ([]document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []document{{line: 1, content: content}}, nil
+	root := plain(content)
+	places := tomlPlaces{data: data, starts: startsOf(data), root: root, elements: map[*value]int{}}
+	places.document()
+	return []document{{line: 1, content: root}}, nil
 }
 
 func plainTOML(v any) (any, error) {
@@ -48,11 +51,13 @@ func plainTOML(v any) (any, error) {
 			}
 		}
 	case []map[string]any:
+		list := make([]any, len(v))
 		for i := range v {
-			if _, err = plainTOML(v[i]); err != nil {
+			if list[i], err = plainTOML(v[i]); err != nil {
 				return nil, err
 			}
 		}
+		return list, nil
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return nil, invalid("TOML", 0, "JSON has no number for nan or inf")

@@ -18,36 +18,58 @@ import (
 // entities are never read.
 func parseXML(data []byte) ([]document, error) {
 	type element struct {
-		name    string
-		content map[string]any
-		text    strings.Builder
+		name         string
+		line, column int
+		content      map[string]*value
+		text         strings.Builder
 	}
-	root := &element{content: map[string]any{}}
+	root := &element{content: map[string]*value{}}
 	stack := []*element{root}
 	line := 0
 	dec := xml.NewDecoder(bytes.NewReader(data))
-	dec.CharsetReader = charsetReader
+	converted := false
+	dec.CharsetReader = func(charset string, in io.Reader) (io.Reader, error) {
+		converted = true
+		return charsetReader(charset, in)
+	}
 	for {
+		startLine, startColumn := dec.InputPos()
+		start := dec.InputOffset()
 		tok, err := dec.Token()
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		at, _ := dec.InputPos()
+		now, _ := dec.InputPos()
 		if err != nil {
-			return nil, invalid("XML", at, "the syntax is wrong, or the encoding is neither UTF-8 nor ISO 8859-1")
+			return nil, invalid("XML", now, "the syntax is wrong, or the encoding is neither UTF-8 nor ISO 8859-1")
 		}
 		top := stack[len(stack)-1]
 		switch t := tok.(type) {
 		case xml.StartElement:
 			if len(stack) > limits.MaxNesting {
-				return nil, tooDeep("XML", at)
+				return nil, tooDeep("XML", now)
 			}
 			if line == 0 {
-				line = at
+				line = startLine
 			}
-			e := &element{name: t.Name.Local, content: map[string]any{}}
-			for _, a := range t.Attr {
-				e.content["-"+a.Name.Local] = a.Value
+			e := &element{name: t.Name.Local, line: startLine, column: startColumn, content: map[string]*value{}}
+			var tag []byte // unless the offsets are those of another encoding
+			if end := dec.InputOffset(); !converted && end <= int64(len(data)) {
+				tag = data[start:end]
+			}
+			places := attributePlaces(tag)
+			for i, a := range t.Attr {
+				v := at(startLine, startColumn, a.Value)
+				if len(places) == len(t.Attr) {
+					offset := places[i]
+					v.line += bytes.Count(tag[:offset], []byte("\n"))
+					if v.line == startLine {
+						v.column += offset
+					} else {
+						v.column = offset - bytes.LastIndexByte(tag[:offset], '\n')
+					}
+				}
+				e.content["-"+a.Name.Local] = v
 			}
 			stack = append(stack, e)
 		case xml.CharData:
@@ -55,13 +77,13 @@ func parseXML(data []byte) ([]document, error) {
 		case xml.EndElement:
 			stack = stack[:len(stack)-1]
 			parent := stack[len(stack)-1]
-			addChild(parent.content, top.name, elementValue(top.content, strings.TrimSpace(top.text.String())))
+			addChild(parent.content, top.name, at(top.line, top.column, elementValue(top.content, strings.TrimSpace(top.text.String()))))
 		}
 	}
 	if line == 0 {
 		return nil, invalid("XML", 1, "it has no element")
 	}
-	return []document{{line: line, content: root.content}}, nil
+	return []document{{line: line, content: at(line, 1, root.content)}}, nil
 }
 
 // charsetReader reads what is UTF-8 but says otherwise, and ISO 8859-1.
@@ -83,26 +105,51 @@ func charsetReader(charset string, in io.Reader) (io.Reader, error) {
 	return nil, errors.New("unsupported encoding")
 }
 
-func elementValue(content map[string]any, text string) any {
+// attributePlaces are the offsets of the attributes of a tag.
+func attributePlaces(tag []byte) []int {
+	var places []int
+	name := -1
+	for i := 0; i < len(tag); i++ {
+		switch c := tag[i]; {
+		case c == '"' || c == '\'':
+			end := bytes.IndexByte(tag[i+1:], c)
+			if end < 0 {
+				return nil
+			}
+			if name < 0 {
+				return nil
+			}
+			places, name = append(places, name), -1
+			i += end + 1
+		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
+			if i+1 < len(tag) && !bytes.ContainsRune([]byte(" \t\r\n='\"/>"), rune(tag[i+1])) {
+				name = i + 1
+			}
+		}
+	}
+	return places
+}
+
+func elementValue(content map[string]*value, text string) any {
 	if len(content) == 0 {
 		return text
 	}
 	if text != "" {
-		content["#content"] = text
+		content["#content"] = &value{content: text}
 	}
 	return content
 }
 
-// several are children of one name.
-type several []any
-
-func addChild(parent map[string]any, name string, value any) {
-	switch have := parent[name].(type) {
-	case nil:
-		parent[name] = value
-	case several:
-		parent[name] = append(have, value)
-	default:
-		parent[name] = several{have, value}
+// addChild puts a child below its name, in a list if there are several.
+func addChild(parent map[string]*value, name string, child *value) {
+	have := parent[name]
+	if have == nil {
+		parent[name] = child
+		return
 	}
+	list, ok := have.content.([]*value)
+	if !ok {
+		list = []*value{have}
+	}
+	parent[name] = at(have.line, have.column, append(list, child))
 }

@@ -33,6 +33,7 @@ func parseYAML(data []byte) ([]document, error) {
 		}
 	}
 	var docs []document
+	columns := byteColumns(data)
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	for index := 0; ; index++ {
 		var n yaml.Node
@@ -50,12 +51,32 @@ func parseYAML(data []byte) ([]document, error) {
 		if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
 			continue
 		}
-		c := yamlConverter{open: map[*yaml.Node]bool{}}
+		c := yamlConverter{open: map[*yaml.Node]bool{}, column: columns}
 		content, err := c.value(root, 0)
 		if err != nil {
 			return nil, err
 		}
 		docs = append(docs, document{index: index, line: max(root.Line, 1), content: content})
+	}
+}
+
+// byteColumns gives the column of a node in bytes; the parser counts
+// characters.
+func byteColumns(data []byte) func(*yaml.Node) int {
+	if !utf8.Valid(data) || !bytes.ContainsFunc(data, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return func(n *yaml.Node) int { return n.Column }
+	}
+	starts := startsOf(data)
+	return func(n *yaml.Node) int {
+		if n.Line < 1 || n.Line > len(starts) {
+			return n.Column
+		}
+		rest, column := data[starts[n.Line-1]:], 1
+		for range n.Column - 1 {
+			_, size := utf8.DecodeRune(rest)
+			rest, column = rest[size:], column+size
+		}
+		return column
 	}
 }
 
@@ -88,9 +109,11 @@ type yamlConverter struct {
 	nodes, bytes int
 	// open are the anchors that are being expanded.
 	open map[*yaml.Node]bool
+	// column is that of a node, in bytes.
+	column func(*yaml.Node) int
 }
 
-func (c *yamlConverter) value(n *yaml.Node, depth int) (any, error) {
+func (c *yamlConverter) value(n *yaml.Node, depth int) (*value, error) {
 	if c.nodes++; c.nodes > limits.MaxYAMLNodes {
 		return nil, &gatehouse.Unscannable{Code: gatehouse.GapTooLarge, Line: n.Line, Reason: fmt.Sprintf(
 			"the YAML has more than %d values once its aliases are expanded", limits.MaxYAMLNodes)}
@@ -109,9 +132,15 @@ func (c *yamlConverter) value(n *yaml.Node, depth int) (any, error) {
 		}
 		c.open[n.Alias] = true
 		defer delete(c.open, n.Alias)
-		return c.value(n.Alias, depth+1)
+		v, err := c.value(n.Alias, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		// What is in it stands with the anchor.
+		v.line, v.column = n.Line, c.column(n)
+		return v, nil
 	case yaml.SequenceNode:
-		out := make([]any, len(n.Content))
+		out := make([]*value, len(n.Content))
 		for i, item := range n.Content {
 			v, err := c.value(item, depth+1)
 			if err != nil {
@@ -119,20 +148,21 @@ func (c *yamlConverter) value(n *yaml.Node, depth int) (any, error) {
 			}
 			out[i] = v
 		}
-		return out, nil
+		return at(n.Line, c.column(n), out), nil
 	case yaml.MappingNode:
 		return c.mapping(n, depth)
 	}
-	return scalar(n)
+	v, err := scalar(n)
+	return at(n.Line, c.column(n), v), err
 }
 
-func (c *yamlConverter) mapping(n *yaml.Node, depth int) (any, error) {
-	out := make(map[string]any, len(n.Content)/2)
+func (c *yamlConverter) mapping(n *yaml.Node, depth int) (*value, error) {
+	out := make(map[string]*value, len(n.Content)/2)
 	var merges []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
+		key, node := n.Content[i], n.Content[i+1]
 		if key.Kind == yaml.ScalarNode && key.ShortTag() == "!!merge" {
-			merges = append(merges, value)
+			merges = append(merges, node)
 			continue
 		}
 		name, err := c.key(key)
@@ -142,9 +172,14 @@ func (c *yamlConverter) mapping(n *yaml.Node, depth int) (any, error) {
 		if _, ok := out[name]; ok {
 			return nil, invalid("YAML", key.Line, fmt.Sprintf("the key %.100q is given twice", name))
 		}
-		if out[name], err = c.value(value, depth+1); err != nil {
+		v, err := c.value(node, depth+1)
+		if err != nil {
 			return nil, err
 		}
+		if v.content == nil { // an empty value stands nowhere
+			v.line, v.column = key.Line, c.column(key)
+		}
+		member(out, name, key.Line, c.column(key), v)
 	}
 	// Keys of the mapping itself win, then those of earlier merges.
 	for _, m := range merges {
@@ -157,7 +192,7 @@ func (c *yamlConverter) mapping(n *yaml.Node, depth int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			merged, ok := v.(map[string]any)
+			merged, ok := v.content.(map[string]*value)
 			if !ok {
 				return nil, invalid("YAML", s.Line, "a merge key (<<) needs a mapping or a list of mappings")
 			}
@@ -168,7 +203,7 @@ func (c *yamlConverter) mapping(n *yaml.Node, depth int) (any, error) {
 			}
 		}
 	}
-	return out, nil
+	return at(n.Line, c.column(n), out), nil
 }
 
 func (c *yamlConverter) key(n *yaml.Node) (string, error) {
