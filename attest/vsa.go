@@ -39,7 +39,7 @@ const (
 // https://slsa.dev/spec/v1.2/verification_summary
 type VSA struct {
 	// Verifier made the decision; consumers accept pairs of it and a signer.
-	Verifier Verifier `json:"verifier"`
+	Verifier VSAVerifier `json:"verifier"`
 	// TimeVerified is when; its age decides whether it is still believed.
 	TimeVerified time.Time `json:"timeVerified,omitzero"`
 	// ResourceURI is where consumers fetch the artifact.
@@ -71,8 +71,8 @@ type VSA struct {
 	Unknown jsontext.Value `json:",unknown"`
 }
 
-// Verifier identifies who decided.
-type Verifier struct {
+// VSAVerifier identifies who decided.
+type VSAVerifier struct {
 	// ID is a URI.
 	ID string `json:"id"`
 	// Version has the version of each component; may be empty.
@@ -165,7 +165,7 @@ func NewVSA(report *gatehouse.Report, verdict *gatehouse.Verdict, opts VSAOption
 		return Statement{}, fmt.Errorf("make a verification summary: the policies: %w", err)
 	}
 	v := VSA{
-		Verifier:           Verifier{ID: opts.VerifierID, Version: map[string]string{report.Tool.Name: report.Tool.Version}},
+		Verifier:           VSAVerifier{ID: opts.VerifierID, Version: map[string]string{report.Tool.Name: report.Tool.Version}},
 		TimeVerified:       verdict.Time.UTC().Truncate(time.Second),
 		ResourceURI:        opts.ResourceURI,
 		Policy:             ResourceDescriptor{URI: opts.PolicyURI, Digest: map[string]string{"sha256": policyDigest.Hex()}},

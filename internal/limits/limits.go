@@ -25,6 +25,11 @@ const (
 	// MaxDecompressedFileSize).
 	MaxGroupFileBytes = 5 << 20
 
+	// MaxLicenseTextBytes is how much of a text is compared with licences. The
+	// longest licences have 50 KB, and files of notices that go with programs up
+	// to some hundred.
+	MaxLicenseTextBytes = 1 << 20
+
 	// MaxGroupBytes bounds all group members of a scan together. Kubernetes
 	// refuses releases over 1 MiB, and the largest public Terraform monorepos
 	// hold less than 30 MiB of configuration.
@@ -80,6 +85,12 @@ const (
 	// MaxTerraformInstances bounds the instances that count or for_each make
 	// of one block. Terraform plans become unusable long before.
 	MaxTerraformInstances = 1_000
+
+	// MaxKustomizeFiles bounds the files that the build of one kustomization
+	// reads, each counted as often as it is referred to: bases that refer to
+	// bases twice make that grow exponentially. Each takes about a millisecond,
+	// so that a build stays within FileTimeout.
+	MaxKustomizeFiles = 20_000
 
 	// PolicyTimeout bounds one policy evaluation of a whole report.
 	PolicyTimeout = 60 * time.Second
@@ -231,4 +242,8 @@ const (
 	// MaxSignatures bounds the signatures of one envelope. A threshold over more
 	// signers than this is not known.
 	MaxSignatures = 32
+
+	// MaxAttestations bounds the attestations of one subject. Kyverno refuses
+	// images with more than 50 referrers.
+	MaxAttestations = 200
 )
