@@ -2,9 +2,9 @@
 //
 // A [Set] is read from file systems that hold one check in each file, with its
 // metadata in the comment that starts "# METADATA", and the libraries that the
-// checks import. Reading a set parses only those comments. The Rego itself is
-// parsed and compiled when an input of its type is first evaluated, and all
-// checks of a type are evaluated by one query.
+// checks import. Reading a set parses only those comments. Checks with the same
+// selectors are parsed and compiled together when an input that they apply to
+// first comes, and evaluated by one query.
 package checks
 
 import (
@@ -13,10 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
+	"slices"
 	"sort"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -34,6 +33,14 @@ const (
 	Cloud Type = "cloud"
 	// Pipeline is the model of a delivery pipeline, whatever system it is for.
 	Pipeline Type = "pipeline"
+	// Compose is the model of a file of Docker Compose.
+	Compose Type = "compose"
+	// Ansible is the model of a file of Ansible.
+	Ansible Type = "ansible"
+	// Serverless is the model of a file of the Serverless Framework.
+	Serverless Type = "serverless"
+	// OpenAPI is the model of a description of an HTTP interface.
+	OpenAPI Type = "openapi"
 )
 
 // Check is one check and its metadata.
@@ -91,14 +98,14 @@ type Set struct {
 	sources map[string]string // by file: checks and libraries
 	libs    []string          // files that are libraries
 	now     time.Time
-	engines map[string]*engine // by type, and for cloud by provider
+	engines map[Type][]*engine
 }
 
 // Load reads a set. Each of the overrides, which may be nil, takes the place of the check with the
 // same id, which must exist. now is the time that checks see; if it is zero,
 // checks that look at the clock are left out.
 func Load(checks, overrides, libs fs.FS, now time.Time) (*Set, error) {
-	s := &Set{sources: map[string]string{}, now: now, engines: map[string]*engine{}}
+	s := &Set{sources: map[string]string{}, now: now, engines: map[Type][]*engine{}}
 	files, err := regoFiles(checks)
 	if err != nil {
 		return nil, fmt.Errorf("read checks: %w", err)
@@ -161,15 +168,7 @@ func Load(checks, overrides, libs fs.FS, now time.Time) (*Set, error) {
 		}
 		seen[c.ID] = name
 		s.Checks = append(s.Checks, c)
-		for key := range c.engineKeys() {
-			e := s.engines[key]
-			if e == nil {
-				e = &engine{set: s, key: key}
-				e.compiled = sync.OnceValues(e.compile)
-				s.engines[key] = e
-			}
-			e.checks = append(e.checks, c)
-		}
+		s.enter(c)
 	}
 	for id, found := range overridden {
 		if !found {
@@ -185,35 +184,24 @@ func readsClock(source string) bool {
 	return strings.Contains(source, "time.now_ns") || strings.Contains(source, "data.lib.datetime")
 }
 
-// engineKeys are the engines that the check belongs to: one for each type, and
-// for cloud one for each provider.
-func (c *Check) engineKeys() map[string]bool {
-	keys := map[string]bool{}
+// enter adds the check to the engine for its selectors, for each type of input
+// that they name.
+func (s *Set) enter(c *Check) {
+	subtypes := map[Type][]Subtype{}
 	for _, sel := range c.Selectors {
-		maps.Copy(keys, c.selectorKeys(sel))
+		if len(sel.Subtypes) == 0 {
+			sel.Subtypes = []Subtype{{}} // all inputs
+		}
+		subtypes[sel.Type] = append(subtypes[sel.Type], sel.Subtypes...)
 	}
-	return keys
-}
-
-func (c *Check) selectorKeys(sel Selector) map[string]bool {
-	if sel.Type != Cloud {
-		return map[string]bool{string(sel.Type): true}
+	for typ, list := range subtypes {
+		i := slices.IndexFunc(s.engines[typ], func(e *engine) bool { return slices.Equal(e.subtypes, list) })
+		if i < 0 {
+			i = len(s.engines[typ])
+			s.engines[typ] = append(s.engines[typ], newEngine(s, typ, list))
+		}
+		s.engines[typ][i].checks = append(s.engines[typ][i].checks, c)
 	}
-	if len(sel.Subtypes) == 0 {
-		return map[string]bool{engineKey(Cloud, c.Provider): true}
-	}
-	keys := map[string]bool{}
-	for _, st := range sel.Subtypes {
-		keys[engineKey(Cloud, st.Provider)] = true
-	}
-	return keys
-}
-
-func engineKey(t Type, provider string) string {
-	if t == Cloud {
-		return string(t) + "/" + provider
-	}
-	return string(t)
 }
 
 // regoFiles reads all Rego files but tests.

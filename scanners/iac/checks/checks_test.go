@@ -6,6 +6,7 @@ import (
 	"time"
 
 	trivychecks "github.com/aquasecurity/trivy-checks"
+	"github.com/aquasecurity/trivy/pkg/iac/state"
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
@@ -24,20 +25,52 @@ func TestEmbeddedChecksCompile(t *testing.T) {
 	if len(s.Checks) < 500 {
 		t.Fatalf("there are only %d checks", len(s.Checks))
 	}
-	for key, e := range s.engines {
-		p, err := e.compiled()
-		if err != nil {
-			t.Errorf("%s: %v", key, err)
-			continue
-		}
-		for _, f := range p.broken {
-			t.Errorf("%s: %s: %v", key, f.Check.ID, f.Err)
-		}
-		if len(p.byID) == 0 {
-			t.Errorf("%s: there is no check", key)
+	compiled := map[*Check]bool{}
+	for typ, engines := range s.engines {
+		for _, e := range engines {
+			p, err := e.compiled()
+			if err != nil {
+				t.Errorf("%s %v: %v", typ, e.subtypes, err)
+				continue
+			}
+			for _, f := range p.broken {
+				t.Errorf("%s: %v", f.Check.ID, f.Err)
+			}
+			for _, c := range p.checks {
+				compiled[c] = true
+			}
 		}
 	}
+	if len(compiled) != len(s.Checks) {
+		t.Errorf("%d of %d checks were compiled", len(compiled), len(s.Checks))
+	}
 	t.Logf("%d checks, %d deprecated", len(s.Checks), s.Deprecated)
+}
+
+// Checks of cloud services that have no resources are not evaluated, so none may
+// object to that.
+func TestNothingIsWrongWithNoResources(t *testing.T) {
+	input, err := ast.InterfaceToValue((&state.State{}).ToRego())
+	if err != nil {
+		t.Fatal(err)
+	}
+	engines := embedded(t).engines[Cloud]
+	if len(engines) < 50 {
+		t.Fatalf("there are only %d engines", len(engines))
+	}
+	applicable := 0
+	for _, e := range engines {
+		if e.applies(input) {
+			applicable++
+		}
+		results, failures, err := e.eval(t.Context(), input)
+		if err != nil || len(results)+len(failures) > 0 {
+			t.Errorf("%v: %v, %v, %v", e.subtypes, results, failures, err)
+		}
+	}
+	if applicable > len(engines)/4 {
+		t.Errorf("%d of %d engines apply to nothing", applicable, len(engines))
+	}
 }
 
 func TestEvalDockerfile(t *testing.T) {
@@ -67,13 +100,15 @@ func BenchmarkLoad(b *testing.B) {
 }
 
 func BenchmarkCompile(b *testing.B) {
-	for _, key := range []string{"dockerfile", "kubernetes", "cloud/aws", "cloud/azure", "cloud/google"} {
-		b.Run(key, func(b *testing.B) {
+	for _, typ := range []Type{Dockerfile, Kubernetes, Cloud} {
+		b.Run(string(typ), func(b *testing.B) {
 			s := embedded(b)
 			b.ResetTimer()
 			for range b.N {
-				if _, err := s.engines[key].compile(); err != nil {
-					b.Fatal(err)
+				for _, e := range s.engines[typ] {
+					if _, err := e.compile(); err != nil {
+						b.Fatal(err)
+					}
 				}
 			}
 		})

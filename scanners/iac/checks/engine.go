@@ -4,34 +4,47 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// engine evaluates the checks of one type of input, for cloud those of one
-// provider.
+// engine evaluates the checks of one type of input that have the same
+// selectors.
 type engine struct {
 	set      *Set
-	key      string
+	typ      Type
+	subtypes []Subtype // to any of which the checks apply
 	checks   []*Check
 	compiled func() (*program, error) // once
+	ready    atomic.Bool              // if it is compiled
+	services func() []Subtype         // once; see inhabited
+}
+
+func newEngine(s *Set, typ Type, subtypes []Subtype) *engine {
+	e := &engine{set: s, typ: typ, subtypes: subtypes}
+	e.compiled = sync.OnceValues(e.compile)
+	e.services = sync.OnceValue(e.findServices)
+	return e
 }
 
 // program is a compiled engine.
 type program struct {
 	compiler *ast.Compiler
+	checks   []*Check // that could be compiled
 	all      rego.PreparedEvalQuery
-	byID     map[string]*Check
-	broken   []Failure // checks that could not be compiled
+	broken   []Failure // checks that could not
 
 	mu     sync.Mutex
-	single map[string]rego.PreparedEvalQuery // by id of the check
+	single map[*Check]rego.PreparedEvalQuery
 }
 
 // unsafe built-ins reach outside of the evaluation.
@@ -39,15 +52,10 @@ var unsafe = map[string]struct{}{
 	"http.send": {}, "net.lookup_ip_addr": {}, "opa.runtime": {},
 }
 
-// The checks of an engine are joined by one module. For each check it has
-//
-//	results["DS-0002"] := data.builtin.dockerfile.DS002.deny if <selector>
-const resultsQuery = "data.gatehouse.results"
-
 // compile parses and compiles the checks and their libraries. A check that
 // does not compile is taken out and reported with each input.
 func (e *engine) compile() (*program, error) {
-	p := &program{byID: map[string]*Check{}, single: map[string]rego.PreparedEvalQuery{}}
+	p := &program{checks: slices.Clone(e.checks), single: map[*Check]rego.PreparedEvalQuery{}}
 	modules := map[string]*ast.Module{}
 	parse := func(name string) error {
 		m, err := ast.ParseModuleWithOpts(name, e.set.sources[name], ast.ParserOptions{RegoVersion: ast.RegoV0})
@@ -57,11 +65,10 @@ func (e *engine) compile() (*program, error) {
 		modules[name] = m
 		return nil
 	}
-	good := slices.Clone(e.checks)
 	drop := func(c *Check, err error) {
 		p.broken = append(p.broken, Failure{Check: c, Err: fmt.Errorf("compile: %w", err)})
 		delete(modules, c.file)
-		good = slices.DeleteFunc(good, func(g *Check) bool { return g == c })
+		p.checks = slices.DeleteFunc(p.checks, func(g *Check) bool { return g == c })
 	}
 	for _, c := range e.checks {
 		if err := parse(c.file); err != nil {
@@ -70,25 +77,20 @@ func (e *engine) compile() (*program, error) {
 			drop(c, errors.New("there is no rule deny"))
 		}
 	}
-	for _, name := range e.set.imported(good) {
+	for _, name := range e.set.imported(p.checks) {
 		if err := parse(name); err != nil {
 			return nil, fmt.Errorf("compile the library %q: %w", name, err)
 		}
 	}
 	for {
-		join, err := e.joinModule(good)
-		if err != nil {
-			return nil, err
-		}
-		modules["gatehouse.rego"] = join
 		p.compiler = newCompiler()
 		p.compiler.Compile(modules)
 		if !p.compiler.Failed() {
 			break
 		}
 		// Compilation changes modules in place, so start again from the text.
-		before := len(good)
-		for _, c := range slices.Clone(good) {
+		before := len(p.checks)
+		for _, c := range slices.Clone(p.checks) {
 			for _, err := range p.compiler.Errors {
 				if err.Location != nil && err.Location.File == c.file {
 					drop(c, err)
@@ -96,22 +98,17 @@ func (e *engine) compile() (*program, error) {
 				}
 			}
 		}
-		if len(good) == before {
+		if len(p.checks) == before {
 			return nil, fmt.Errorf("compile the checks: %w", p.compiler.Errors)
 		}
 		for name := range modules {
-			if name != "gatehouse.rego" {
-				if err := parse(name); err != nil {
-					return nil, fmt.Errorf("compile the checks: %w", err)
-				}
+			if err := parse(name); err != nil {
+				return nil, fmt.Errorf("compile the checks: %w", err)
 			}
 		}
 	}
-	for _, c := range good {
-		p.byID[c.ID] = c
-	}
 	var err error
-	if p.all, err = prepare(p.compiler, resultsQuery); err != nil {
+	if p.all, err = prepare(p.compiler, p.checks...); err != nil {
 		return nil, fmt.Errorf("prepare the query over all checks: %w", err)
 	}
 	return p, nil
@@ -125,8 +122,14 @@ func newCompiler() *ast.Compiler {
 	return ast.NewCompiler().WithBuiltins(decls).WithUnsafeBuiltins(unsafe)
 }
 
-func prepare(c *ast.Compiler, query string) (rego.PreparedEvalQuery, error) {
-	options := []func(*rego.Rego){rego.Query(query), rego.Compiler(c)}
+// prepare makes the query for what the checks deny: an array with an element
+// for each check. They share what their libraries compute.
+func prepare(c *ast.Compiler, checks ...*Check) (rego.PreparedEvalQuery, error) {
+	denials := make([]string, len(checks))
+	for i, check := range checks {
+		denials[i] = "data." + check.pkg + ".deny"
+	}
+	options := []func(*rego.Rego){rego.Query("[" + strings.Join(denials, ", ") + "]"), rego.Compiler(c)}
 	for _, f := range functions() {
 		options = append(options, f.option())
 	}
@@ -160,48 +163,75 @@ func (s *Set) imported(checks []*Check) []string {
 	return sortedKeys(need)
 }
 
-func (e *engine) joinModule(checks []*Check) (*ast.Module, error) {
-	var b strings.Builder
-	b.WriteString("package gatehouse\n\n")
-	for _, c := range checks {
-		for _, sel := range c.Selectors {
-			if !c.selectorKeys(sel)[e.key] {
-				continue // for inputs of another engine
-			}
-			conditions := sel.conditions()
-			if len(conditions) == 0 {
-				conditions = []string{""}
-			}
-			for _, cond := range conditions {
-				fmt.Fprintf(&b, "results[%q] := data.%s.deny%s\n", c.ID, c.pkg, cond)
-			}
+// applies reports whether the checks apply to the input.
+func (e *engine) applies(input ast.Value) bool {
+	return slices.ContainsFunc(e.subtypes, func(st Subtype) bool {
+		switch {
+		case st == Subtype{}:
+			return true
+		case e.typ == Cloud:
+			return slices.ContainsFunc(e.services(), func(st Subtype) bool { return inhabited(input, st) })
 		}
-	}
-	m, err := ast.ParseModuleWithOpts("gatehouse.rego", b.String(), ast.ParserOptions{RegoVersion: ast.RegoV1})
-	if err != nil {
-		return nil, fmt.Errorf("join the checks: %w", err)
-	}
-	return m, nil
+		kind, _ := field(input, "kind").(ast.String)
+		return strings.EqualFold(st.Kind, string(kind))
+	})
 }
 
-// conditions are the alternatives under which a check applies, as Rego; none
-// means always.
-func (s Selector) conditions() []string {
-	var kinds, all []string
-	for _, st := range s.Subtypes {
-		switch {
-		case s.Type == Cloud && st.Service != "":
-			all = append(all, fmt.Sprintf(" if input[%q][%q]", st.Provider, st.Service))
-		case s.Type == Cloud:
-			all = append(all, fmt.Sprintf(" if input[%q]", st.Provider))
-		case st.Kind != "":
-			kinds = append(kinds, fmt.Sprintf("%q", strings.ToLower(st.Kind)))
+var serviceOfInput = regexp.MustCompile(`\binput\.([a-z0-9]+)\.([a-z0-9]+)`)
+
+// findServices lists the services of cloud providers that the checks look at:
+// those of their selectors, and those that they or their libraries mention.
+func (e *engine) findServices() []Subtype {
+	services := slices.Clone(e.subtypes)
+	add := func(file string) {
+		for _, m := range serviceOfInput.FindAllStringSubmatch(e.set.sources[file], -1) {
+			if st := (Subtype{Provider: m[1], Service: m[2]}); !slices.Contains(services, st) {
+				services = append(services, st)
+			}
 		}
 	}
-	if len(kinds) > 0 {
-		all = append(all, fmt.Sprintf(" if lower(input.kind) in {%s}", strings.Join(kinds, ", ")))
+	for _, c := range e.checks {
+		add(c.file)
 	}
-	return all
+	for _, lib := range e.set.imported(e.checks) {
+		add(lib)
+	}
+	return services
+}
+
+// inhabited reports whether the input has any resource of a service, or, if
+// none is named, of a provider. Nothing can be wrong with services that have
+// none, so their checks need not be compiled.
+func inhabited(input ast.Value, st Subtype) bool {
+	services, _ := field(input, st.Provider).(ast.Object)
+	if services == nil {
+		return false
+	}
+	if st.Service == "" {
+		return services.Len() > 0
+	}
+	service := field(services, st.Service)
+	resources, ok := service.(ast.Object)
+	if !ok {
+		return service != nil
+	}
+	return resources.Until(func(_, v *ast.Term) bool {
+		list, ok := v.Value.(*ast.Array)
+		return !ok || list.Len() > 0
+	})
+}
+
+// field is a field of an object; nil if there is none.
+func field(v ast.Value, name string) ast.Value {
+	obj, ok := v.(ast.Object)
+	if !ok {
+		return nil
+	}
+	t := obj.Get(ast.StringTerm(name))
+	if t == nil {
+		return nil
+	}
+	return t.Value
 }
 
 // Result is one objection of a check.
@@ -227,12 +257,19 @@ type Failure struct {
 // evaluated are failures; the results of the others still count. The error is
 // not nil if none could.
 func (s *Set) Eval(ctx context.Context, t Type, input ast.Value) ([]Result, []Failure, error) {
+	var engines []*engine
+	for _, e := range s.engines[t] {
+		if e.applies(input) {
+			engines = append(engines, e)
+		}
+	}
 	var results []Result
 	var failures []Failure
-	for _, key := range s.keys(t, input) {
-		r, f, err := s.engines[key].eval(ctx, input)
+	compileAll(engines)
+	for _, e := range engines {
+		r, f, err := e.eval(ctx, input)
 		if err != nil {
-			return nil, nil, fmt.Errorf("evaluate %s checks: %w", key, err)
+			return nil, nil, fmt.Errorf("evaluate %s checks %v: %w", t, e.subtypes, err)
 		}
 		results = append(results, r...)
 		failures = append(failures, f...)
@@ -241,26 +278,26 @@ func (s *Set) Eval(ctx context.Context, t Type, input ast.Value) ([]Result, []Fa
 	return results, failures, nil
 }
 
-// keys are the engines that have checks for the input.
-func (s *Set) keys(t Type, input ast.Value) []string {
-	if t != Cloud {
-		if s.engines[string(t)] == nil {
-			return nil
+// compileAll compiles engines concurrently that are not compiled yet. Nothing
+// is lost of an error or a panic: the engine has it again when it evaluates.
+func compileAll(engines []*engine) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for _, e := range engines {
+		if e.ready.Load() {
+			continue
 		}
-		return []string{string(t)}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() {
+				_ = recover()
+				<-slots
+			}()
+			_, _ = e.compiled()
+			e.ready.Store(true)
+		})
 	}
-	var keys []string
-	if obj, ok := input.(ast.Object); ok {
-		for _, provider := range obj.Keys() {
-			if name, ok := provider.Value.(ast.String); ok {
-				if key := engineKey(Cloud, string(name)); s.engines[key] != nil {
-					keys = append(keys, key)
-				}
-			}
-		}
-	}
-	sort.Strings(keys)
-	return keys
+	wg.Wait()
 }
 
 func (e *engine) eval(ctx context.Context, input ast.Value) ([]Result, []Failure, error) {
@@ -269,23 +306,19 @@ func (e *engine) eval(ctx context.Context, input ast.Value) ([]Result, []Failure
 		return nil, nil, err
 	}
 	failures := slices.Clone(p.broken)
-	value, err := p.query(ctx, e.set, p.all, input)
+	results, err := p.query(ctx, e.set, p.all, input, p.checks)
 	if err == nil {
-		results, err := p.results(value)
-		return results, failures, err
-	}
-	if ctx.Err() != nil {
-		return nil, nil, ctx.Err()
+		return results, failures, nil
 	}
 	// One check spoils the common query: ask them one by one.
-	var results []Result
-	for _, id := range sortedKeys(p.byID) {
-		one, err := p.evalOne(ctx, e.set, id, input)
+	results = nil
+	for _, c := range p.checks {
+		one, err := p.evalOne(ctx, e.set, c, input)
 		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
 		}
 		if err != nil {
-			failures = append(failures, Failure{Check: p.byID[id], Err: err})
+			failures = append(failures, Failure{Check: c, Err: err})
 			continue
 		}
 		results = append(results, one...)
@@ -293,30 +326,26 @@ func (e *engine) eval(ctx context.Context, input ast.Value) ([]Result, []Failure
 	return results, failures, nil
 }
 
-func (p *program) evalOne(ctx context.Context, s *Set, id string, input ast.Value) ([]Result, error) {
+func (p *program) evalOne(ctx context.Context, s *Set, c *Check, input ast.Value) ([]Result, error) {
 	p.mu.Lock()
-	q, ok := p.single[id]
+	q, ok := p.single[c]
 	if !ok {
 		var err error
-		if q, err = prepare(p.compiler, fmt.Sprintf("object.filter({%q: %s[%q]}, [%q])", id, resultsQuery, id, id)); err != nil {
+		if q, err = prepare(p.compiler, c); err != nil {
 			p.mu.Unlock()
 			return nil, fmt.Errorf("prepare: %w", err)
 		}
-		p.single[id] = q
+		p.single[c] = q
 	}
 	p.mu.Unlock()
-	value, err := p.query(ctx, s, q, input)
-	if err != nil {
-		return nil, err
-	}
-	return p.results(value)
+	return p.query(ctx, s, q, input, []*Check{c})
 }
 
-func (p *program) query(ctx context.Context, s *Set, q rego.PreparedEvalQuery, input ast.Value) (any, error) {
+// query asks a query that was prepared for the checks.
+func (p *program) query(ctx context.Context, s *Set, q rego.PreparedEvalQuery, input ast.Value, checks []*Check) ([]Result, error) {
 	// A built-in that cannot work with a value makes that rule body undefined,
 	// as the checks expect (a memory size that is no number, for example).
-	options := []rego.EvalOption{rego.EvalParsedInput(input), rego.EvalTime(s.now)}
-	set, err := q.Eval(ctx, options...)
+	set, err := q.Eval(ctx, rego.EvalParsedInput(input), rego.EvalTime(s.now))
 	if err != nil {
 		if topdown.IsCancel(err) && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -324,32 +353,26 @@ func (p *program) query(ctx context.Context, s *Set, q rego.PreparedEvalQuery, i
 		return nil, err
 	}
 	if len(set) == 0 {
-		return map[string]any{}, nil // the one check does not apply
+		return nil, errors.New("deny is undefined: it must be a set")
 	}
-	return set[0].Expressions[0].Value, nil
-}
-
-// results reads the value of the query: denials by id of the check.
-func (p *program) results(value any) ([]Result, error) {
-	byID, ok := value.(map[string]any)
-	if !ok {
-		return nil, fmt.Errorf("the checks gave %T, not an object", value)
+	denied, ok := set[0].Expressions[0].Value.([]any)
+	if !ok || len(denied) != len(checks) {
+		return nil, fmt.Errorf("the checks gave %T, not an array of %d", set[0].Expressions[0].Value, len(checks))
 	}
 	var all []Result
-	for _, id := range sortedKeys(byID) {
-		check := p.byID[id]
-		denials, ok := byID[id].([]any)
-		if check == nil || !ok {
-			return nil, fmt.Errorf("check %q gave %T, not a set", id, byID[id])
+	for i, c := range checks {
+		denials, ok := denied[i].([]any)
+		if !ok {
+			return nil, fmt.Errorf("check %q gave %T, not a set", c.ID, denied[i])
 		}
 		for _, d := range denials {
 			r, err := denial(d)
 			if err != nil {
-				return nil, fmt.Errorf("check %q: %w", id, err)
+				return nil, fmt.Errorf("check %q: %w", c.ID, err)
 			}
-			r.Check = check
+			r.Check = c
 			if r.Message == "" {
-				r.Message = check.Title
+				r.Message = c.Title
 			}
 			all = append(all, r)
 		}
