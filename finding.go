@@ -265,6 +265,15 @@ type Vulnerability struct {
 	CVSS float64 `json:"cvss,omitempty"`
 	// Source is the name of the advisory database.
 	Source string `json:"source"`
+	// Status is what the vendor of an operating system says about a problem in
+	// a package of it: "affected", "fixed", "under_investigation",
+	// "will_not_fix", "fix_deferred" or "end_of_life" (of the package); empty if
+	// the vendor says nothing or it is no such package.
+	Status string `json:"status,omitempty"`
+	// Bulletins are, for packages of operating systems, the ids of what the
+	// vendor published about it, such as "DSA-5678-1"; one may be about many
+	// problems. May be empty.
+	Bulletins []string `json:"bulletins,omitempty"`
 	// Published is an RFC 3339 date or time; may be empty.
 	Published string `json:"published,omitempty"`
 	// Ratings are what each source says about the severity, sorted by source;

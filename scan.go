@@ -250,7 +250,11 @@ func (s *scan) addGroups(scanner int, groups []Group, index map[string]int) {
 			if slices.Contains(f.members, gs) {
 				return
 			}
-			if f.info.Bytes > limits.MaxGroupFileBytes || kept+f.info.Bytes > limits.MaxGroupBytes {
+			most := int64(limits.MaxGroupFileBytes)
+			if g.Large {
+				most = s.opts.MaxFileBytes
+			}
+			if f.info.Bytes > most || kept+f.info.Bytes > limits.MaxGroupBytes {
 				if owned {
 					f.results[scanner] = &callOutcome{err: &Unscannable{Code: GapTooLarge,
 						Reason: fmt.Sprintf("too large to be looked at together with the rest of %s", g.Dir)}}

@@ -5,6 +5,7 @@
 package ospkg
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -91,6 +92,22 @@ func KindOf(path string) Kind {
 		return Dpkg // one file for each package, in distroless images
 	}
 	return ""
+}
+
+// Locate returns the package manager whose database is at the path, at or below
+// the root of some system, and that root ("." or a directory); the kind is empty
+// if it is none.
+func Locate(path string) (root string, kind Kind) {
+	for at := 0; ; {
+		if kind := KindOf(path[at:]); kind != "" {
+			return cmp.Or(strings.TrimSuffix(path[:at], "/"), "."), kind
+		}
+		i := strings.IndexByte(path[at:], '/')
+		if i < 0 {
+			return "", ""
+		}
+		at += i + 1
+	}
 }
 
 // Parse reads a database. An error means that nothing of it can be relied on;

@@ -146,3 +146,6 @@ func (v *AsOf) Info() gatehouse.Database {
 	}
 	return info
 }
+
+// Systems is [DB.Systems].
+func (v *AsOf) Systems() []string { return v.db.Systems() }

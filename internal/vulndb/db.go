@@ -308,6 +308,19 @@ func (db *DB) Info() gatehouse.Database {
 	return info
 }
 
+// Systems are the operating systems for which there are advisories, such as
+// "debian 12", sorted.
+func (db *DB) Systems() []string {
+	var list []string
+	for ecosystem := range db.buckets {
+		if IsSystem(ecosystem) {
+			list = append(list, ecosystem)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
 // Metadata is the metadata.json of the database.
 func (db *DB) Metadata() Metadata { return db.meta }
 

@@ -88,13 +88,16 @@ func canariesOf(db Database) ([]gatehouse.Canary, error) {
 			break
 		}
 	}
+	systems, err := checkSystems(db)
 	switch {
-	case len(found) > 0:
+	case err != nil:
+		return nil, err
+	case len(found) > 0 || covered == 0 && systems > 0:
 		return found, nil
 	case covered > 0:
 		return nil, errors.New("no known-bad sample can be made from the vulnerability database, because no advisory in it names a version that it affects: the database is not usable; run `gatehouse db import` or `gatehouse db pull` again")
 	}
-	return nil, errors.New("the vulnerability database has no advisories for any package manager; run `gatehouse db import` or `gatehouse db pull` again")
+	return nil, errors.New("the vulnerability database has no advisories for any package manager or operating system; run `gatehouse db import` or `gatehouse db pull` again")
 }
 
 // plainName excludes names that would not survive in a lockfile.

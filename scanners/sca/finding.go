@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-sec/gatehouse"
-	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
 	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/inventory"
 )
 
@@ -42,10 +40,10 @@ func (m *matcher) finding(in *place, p *inventory.Package, group []advisory) (ga
 			return f, err
 		}
 		f.Severity = max(f.Severity, a.Severity, d.SeverityOf(a.Source.ID))
-		describe(v, d)
+		d.Describe(v)
 		about = cmp.Or(about, d.Informational)
 		if f.Title == "" {
-			f.Title = title(d)
+			f.Title = d.Headline()
 		}
 		f.References = append(f.References, d.References...)
 		for _, alias := range append([]string{a.ID}, a.Aliases...) {
@@ -98,42 +96,6 @@ func (m *matcher) finding(in *place, p *inventory.Package, group []advisory) (ga
 		f.Title = fmt.Sprintf("%s in %s", id, p.Name)
 	}
 	return f, nil
-}
-
-// describe adds to v what is known about one of its ids.
-func describe(v *gatehouse.Vulnerability, d vulndb.Detail) {
-	v.CVSS = max(v.CVSS, d.Score())
-	v.EPSS, v.EPSSPercentile = max(v.EPSS, d.EPSS), max(v.EPSSPercentile, d.EPSSPercentile)
-	v.Malicious = v.Malicious || d.Malicious
-	if d.Exploited != "" && (v.Exploited == "" || d.Exploited < v.Exploited) {
-		v.Exploited = d.Exploited
-	}
-	if v.Published == "" && !d.Published.IsZero() {
-		v.Published = d.Published.UTC().Format(time.RFC3339)
-	}
-	for _, r := range d.Ratings() {
-		if !slices.Contains(v.Ratings, r) {
-			v.Ratings = append(v.Ratings, r)
-		}
-	}
-}
-
-// title is one line without a period.
-func title(d vulndb.Detail) string {
-	t := d.Title
-	if t == "" {
-		t, _, _ = strings.Cut(strings.TrimSpace(d.Description), "\n")
-		if before, _, ok := strings.Cut(t, ". "); ok {
-			t = before
-		}
-	}
-	t = strings.Join(strings.Fields(t), " ")
-	t = strings.TrimLeft(strings.TrimRight(t, ". "), "# ")
-	const most = 160
-	if len(t) > most {
-		t = strings.ToValidUTF8(t[:most], "") + "…"
-	}
-	return t
 }
 
 func fixedIn(p *inventory.Package, fixed []string, next string) string {

@@ -256,7 +256,7 @@ func TestUnusableDatabase(t *testing.T) {
 	for name, db := range map[string]*memoryDB{
 		"empty":       {},
 		"nothing":     {advisories: map[string]map[string][]vulndb.Advisory{"npm": {"a": {{ID: "X", VulnerableVersions: []string{">= nonsense"}}}}}},
-		"other world": {advisories: map[string]map[string][]vulndb.Advisory{"debian 12": {"a": {{ID: "X"}}}}},
+		"other world": {advisories: map[string]map[string][]vulndb.Advisory{"debian 12": {"a": {{ID: "X", VulnerableVersions: []string{"nonsense ="}}}}}},
 	} {
 		if _, err := sca.New(db, ""); err == nil || !strings.Contains(err.Error(), "gatehouse db") {
 			t.Errorf("%s: error %v, want one with the next step", name, err)

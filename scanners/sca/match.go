@@ -25,6 +25,8 @@ type Database interface {
 	Details(id string) (vulndb.Detail, bool, error)
 	// All yields the advisories of an ecosystem.
 	All(ecosystem string) iter.Seq2[vulndb.PackageAdvisory, error]
+	// Systems are the operating systems for which there are advisories.
+	Systems() []string
 	// Info identifies the content.
 	Info() gatehouse.Database
 }

@@ -65,6 +65,17 @@ func (m *memoryDB) All(ecosystem string) iter.Seq2[vulndb.PackageAdvisory, error
 	}
 }
 
+func (m *memoryDB) Systems() []string {
+	var list []string
+	for ecosystem := range m.advisories {
+		if vulndb.IsSystem(ecosystem) {
+			list = append(list, ecosystem)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
 func (m *memoryDB) Info() gatehouse.Database {
 	return gatehouse.Database{Digest: "sha256:test"}
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
+	"github.com/gatehouse-sec/gatehouse/internal/ospkg"
 	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/inventory"
 	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/similar"
 )
@@ -29,7 +30,7 @@ import (
 const Name = "sca"
 
 // resultVersion changes with each change of the code that gives other results.
-const resultVersion = "10"
+const resultVersion = "11"
 
 // New returns the scanner. Without a database (nil) it lists components only,
 // and each file with packages gets a gap that says why: a sentence with the
@@ -70,6 +71,9 @@ type scanner struct {
 }
 
 func want(f gatehouse.FileInfo) gatehouse.Want {
+	if _, kind := ospkg.Locate(f.Path); kind != "" {
+		return gatehouse.Want{Scan: true}
+	}
 	format := inventory.FormatOf(f.Path)
 	if format == nil && path.Base(f.Path) != inventory.PomFile {
 		return gatehouse.Want{Scan: inventory.InstalledOf(f.Path, f.Bytes, f.Mode) != nil}
@@ -96,10 +100,12 @@ const (
 	mavenGroup    = "maven"
 	lockGroup     = "lockfile"
 	manifestGroup = "manifest"
+	systemGroup   = "system"
 )
 
 // groups puts each lockfile together with the manifests whose dependencies it
-// locks, all pom.xml together, and finds the manifests without a lockfile.
+// locks, all pom.xml together, the databases of packages of each operating
+// system with what says which it is, and finds the manifests without a lockfile.
 func groups(files []gatehouse.FileInfo) []gatehouse.Group {
 	dirs := map[string][]string{} // base names of each directory
 	size := map[string]int64{}
@@ -153,7 +159,7 @@ func groups(files []gatehouse.FileInfo) []gatehouse.Group {
 	if len(maven.Owned) > 0 {
 		all = append(all, maven)
 	}
-	return all
+	return append(all, systemGroups(files)...)
 }
 
 // coveredManifests gives for each lockfile the manifests that it covers: those
@@ -212,8 +218,11 @@ func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.
 }
 
 func (s *scanner) scanGroup(ctx context.Context, g *gatehouse.Group, p *gatehouse.Pass) error {
-	if g.Type == mavenGroup {
+	switch g.Type {
+	case mavenGroup:
 		return s.scanPoms(ctx, g.Files, g.Owned, p)
+	case systemGroup:
+		return s.scanSystem(ctx, g, p)
 	}
 	if len(g.Owned) != 1 {
 		return fmt.Errorf("a group of type %q has %d files instead of 1", g.Type, len(g.Owned))

@@ -29,6 +29,8 @@ func (*knownDB) All(string) iter.Seq2[vulndb.PackageAdvisory, error] {
 	return func(func(vulndb.PackageAdvisory, error) bool) {}
 }
 
+func (*knownDB) Systems() []string { return nil }
+
 func (*knownDB) Info() gatehouse.Database { return gatehouse.Database{} }
 
 func high() vulndb.Detail { return vulndb.Detail{Severity: gatehouse.SeverityHigh} }

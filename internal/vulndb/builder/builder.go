@@ -138,7 +138,7 @@ func (b *Builder) Join(feeds []vulndb.Feed, lookup func(id string) vulndb.Extra)
 // If two entries of a source share an id for the same package, one of them
 // keeps it (the one whose own id it is, else that with the smallest own id),
 // and the others are stored under their own ids with the shared one as alias:
-// none hides another.
+// none hides another. For packages of operating systems they become one.
 //
 // The imports are the parts of the package that have the problem; may be empty.
 func (e Entry) Advisory(ecosystem string, src Source, pkg string, a vulndb.Advisory, imports ...vulndb.Import) error {
@@ -251,8 +251,8 @@ func (b *Builder) resolve() {
 			// The first keeps the id. An entry is moved at most twice, to its
 			// own id and then to the one that its source has only once, where
 			// it then comes first: the loop ends.
-			if a.entry == f.entry {
-				continue
+			if a.entry == f.entry || vulndb.IsSystem(a.ecosystem) {
+				continue // several bulletins are about one problem: they are merged
 			}
 			e := &b.entries[a.entry]
 			switch a.id {

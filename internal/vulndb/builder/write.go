@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/version"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb/boltfile"
 )
@@ -75,7 +76,7 @@ func (b *Builder) writePackages(w *boltfile.Writer, bucket *boltfile.BucketWrite
 	for i, k := range advisories {
 		same := i > 0 && advisories[i-1].pkg == k.pkg
 		if same && advisories[i-1].id == k.id {
-			continue // the same entry, twice
+			continue // written with the first
 		}
 		if !same {
 			if i > 0 {
@@ -85,7 +86,11 @@ func (b *Builder) writePackages(w *boltfile.Writer, bucket *boltfile.BucketWrite
 			}
 			pkg = w.Bucket()
 		}
-		value, err := b.advisoryValue(k)
+		n := 1
+		for i+n < len(advisories) && advisories[i+n].pkg == k.pkg && advisories[i+n].id == k.id {
+			n++
+		}
+		value, err := b.advisoryValue(advisories[i : i+n])
 		if err != nil {
 			return err
 		}
@@ -101,10 +106,22 @@ func (b *Builder) writePackages(w *boltfile.Writer, bucket *boltfile.BucketWrite
 	return bucket.PutBucket([]byte(advisories[len(advisories)-1].pkg), pkg)
 }
 
-func (b *Builder) advisoryValue(k advisoryKey) ([]byte, error) {
+// advisoryValue is what all entries say about a problem of a package: one, or
+// for packages of operating systems several.
+func (b *Builder) advisoryValue(keys []advisoryKey) ([]byte, error) {
+	k := keys[0]
 	var a vulndb.Advisory
 	if err := b.get(k.span, &a); err != nil {
 		return nil, err
+	}
+	for _, other := range keys[1:] {
+		var o vulndb.Advisory
+		if err := b.get(other.span, &o); err != nil {
+			return nil, err
+		}
+		if other.entry != k.entry {
+			a = both(k.ecosystem, a, o)
+		}
 	}
 	if len(a.Bulletins) == 0 {
 		a.Aliases = slices.Concat(a.Aliases, []string{a.ID}, b.names.of(b.entries[k.entry].own), b.names.of(k.id))
@@ -112,6 +129,35 @@ func (b *Builder) advisoryValue(k advisoryKey) ([]byte, error) {
 		a.Aliases = slices.DeleteFunc(slices.Compact(a.Aliases), func(s string) bool { return s == k.id })
 	}
 	return vulndb.EncodeAdvisory(a)
+}
+
+// both is what two entries say about one problem of a package of an operating
+// system: it is there if either says so, and gone when both do.
+func both(ecosystem string, a, o vulndb.Advisory) vulndb.Advisory {
+	if a.FixedVersion == "" || o.FixedVersion == "" {
+		a.FixedVersion = ""
+	} else {
+		scheme := version.Of(ecosystem)
+		v, errA := scheme.Parse(a.FixedVersion)
+		w, errB := scheme.Parse(o.FixedVersion)
+		if errA == nil && errB == nil && v.Compare(w) < 0 {
+			a.FixedVersion = o.FixedVersion
+		}
+	}
+	for _, r := range o.VulnerableVersions {
+		if !slices.Contains(a.VulnerableVersions, r) {
+			a.VulnerableVersions = append(a.VulnerableVersions, r)
+		}
+	}
+	for _, id := range o.Bulletins {
+		if !slices.Contains(a.Bulletins, id) {
+			a.Bulletins = append(a.Bulletins, id)
+		}
+	}
+	slices.Sort(a.Bulletins)
+	a.Status = cmp.Or(a.Status, o.Status)
+	a.Severity = max(a.Severity, o.Severity)
+	return a
 }
 
 func (b *Builder) writeSources(w *boltfile.Writer) (*boltfile.BucketWriter, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -68,7 +69,9 @@ type advisory struct {
 	patched        []string
 	unaffected     []string
 	// fixed is the first good version of a package of an operating system.
-	fixed    string
+	fixed string
+	// status is what its vendor says about a problem without one.
+	status   string
 	severity gatehouse.Severity
 	imports  []vulndb.Import
 }
@@ -244,12 +247,38 @@ func (p *parsed) affected(a *osvAffected, parsers map[string]parser) {
 	}
 	adv := advisory{ecosystem: ecosystem, pkg: name, vulnerable: vulnerable}
 	if versions.system {
-		adv.fixed, adv.severity = fixed, urgency(a.EcosystemSpecific)
+		adv.fixed, adv.severity, adv.status = fixed, urgency(a.EcosystemSpecific), statusOf(fixed, a.EcosystemSpecific)
 	}
 	if ecosystem == "go" {
 		adv.imports = goImports(a.EcosystemSpecific)
 	}
 	p.advisories = append(p.advisories, adv)
+	if strings.HasPrefix(ecosystem, "SUSE") || strings.HasPrefix(ecosystem, "openSUSE") {
+		p.binaries(adv, versions, a.EcosystemSpecific)
+	}
+}
+
+// binaries adds the packages that SUSE builds from one of source code: they are
+// what is installed, and what trivy-db has advisories about.
+func (p *parsed) binaries(source advisory, versions parser, specific json.RawMessage) {
+	var s struct {
+		Binaries []map[string]string `json:"binaries"`
+	}
+	if len(specific) == 0 || json.Unmarshal(specific, &s) != nil {
+		return
+	}
+	for _, byName := range s.Binaries {
+		for _, name := range slices.Sorted(maps.Keys(byName)) {
+			fixed, err := versions.version(byName[name])
+			known := slices.ContainsFunc(p.advisories, func(a advisory) bool { return a.ecosystem == source.ecosystem && a.pkg == name })
+			if err != nil || known || !plainName(name) {
+				continue
+			}
+			adv := source
+			adv.pkg, adv.fixed, adv.vulnerable = name, fixed.text, []string{"<" + fixed.text}
+			p.advisories = append(p.advisories, adv)
+		}
+	}
 }
 
 // goImports reads which parts of a module have the problem.

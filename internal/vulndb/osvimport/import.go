@@ -357,7 +357,7 @@ func (im *importer) entry(f file, p *parsed) error {
 	for _, a := range p.advisories {
 		for _, id := range p.ids {
 			adv := vulndb.Advisory{
-				ID: id, Aliases: p.aliases, Severity: a.severity, FixedVersion: a.fixed,
+				ID: id, Aliases: p.aliases, Severity: a.severity, FixedVersion: a.fixed, Status: a.status,
 				VulnerableVersions: a.vulnerable, PatchedVersions: a.patched, UnaffectedVersions: a.unaffected,
 			}
 			if vulndb.IsSystem(a.ecosystem) {

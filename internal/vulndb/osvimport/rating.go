@@ -109,6 +109,21 @@ func wordSeverity(word string) gatehouse.Severity {
 	return v
 }
 
+// statusOf is what a vendor says about a problem, in the words of trivy-db.
+// Debian has "end-of-life" for packages that it does not support any more.
+func statusOf(fixed string, specific json.RawMessage) string {
+	var s struct {
+		Urgency string `json:"urgency"`
+	}
+	switch {
+	case fixed != "":
+		return "fixed"
+	case len(specific) > 0 && json.Unmarshal(specific, &s) == nil && s.Urgency == "end-of-life":
+		return "end_of_life"
+	}
+	return "affected"
+}
+
 // urgency is how Debian judges a problem in one package.
 func urgency(specific json.RawMessage) gatehouse.Severity {
 	var s struct {

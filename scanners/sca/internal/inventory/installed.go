@@ -23,7 +23,6 @@ var (
 	javaInstalled   = &Installed{parseJavaArchive}
 	gemInstalled    = &Installed{parseGemspec}
 	rInstalled      = &Installed{parseDescription}
-	systemInstalled = &Installed{parseSystem}
 	programs        = &Installed{parseProgram}
 )
 
@@ -48,8 +47,6 @@ func InstalledOf(name string, size int64, mode fs.FileMode) *Installed {
 		return gemInstalled
 	case base == "DESCRIPTION":
 		return rInstalled
-	case systemKind(name) != "":
-		return systemInstalled
 	case size >= leastProgram && (ext == ".exe" || mode.IsRegular() && mode&0o111 != 0 && !slices.Contains(scripts, ext)):
 		return programs
 	}
