@@ -99,6 +99,9 @@ func (k PublicKey) ID() string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
+// Crypto is the key as the standard library has it.
+func (k PublicKey) Crypto() crypto.PublicKey { return k.key }
+
 // Hint is the hash of the key as it stands in a sigstore bundle.
 func (k PublicKey) Hint() string {
 	sum := sha256.Sum256(k.der)

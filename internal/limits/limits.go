@@ -86,6 +86,10 @@ const (
 	// of one block. Terraform plans become unusable long before.
 	MaxTerraformInstances = 1_000
 
+	// MaxIgnores bounds the comments of one file that ask for findings not to
+	// count. The most seen in a public repository is below 100.
+	MaxIgnores = 1_000
+
 	// MaxKustomizeFiles bounds the files that the build of one kustomization
 	// reads, each counted as often as it is referred to: bases that refer to
 	// bases twice make that grow exponentially. Each takes about a millisecond,
@@ -246,4 +250,8 @@ const (
 	// MaxAttestations bounds the attestations of one subject. Kyverno refuses
 	// images with more than 50 referrers.
 	MaxAttestations = 200
+
+	// MaxTrustedRootBytes is the largest trusted root. That of the public
+	// sigstore has 7 KB; Kyverno takes 1 MiB.
+	MaxTrustedRootBytes = 4 << 20
 )
