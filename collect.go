@@ -195,6 +195,9 @@ func (s *scan) fileCoverage(f *fileState, r *Report, take func(int, result)) Fil
 			reason := clip(group.outcome.result.Failed[f.info.Path])
 			fail(reason)
 			r.Coverage.Gaps = append(r.Coverage.Gaps, Gap{Code: GapParse, Scanner: sc.Name, Path: f.info.Path, Reason: reason})
+		case group.outcome.result.Skipped[f.info.Path] != "":
+			c.Skipped++
+			fc.Skipped = append(fc.Skipped, ScannerReason{sc.Name, group.outcome.result.Skipped[f.info.Path]})
 		default:
 			scanned()
 		}

@@ -163,8 +163,10 @@ type result struct {
 	Gaps       []Gap       `json:"gaps,omitempty"`
 	Ignores    []Ignore    `json:"ignores,omitempty"`
 	Skip       string      `json:"skip,omitempty"`
-	// Failed are owned files of a group that could not be scanned.
-	Failed map[string]string `json:"failed,omitempty"`
+	// Failed are owned files of a group that could not be scanned, and Skipped
+	// those that needed no scan after all, with the reason.
+	Failed  map[string]string `json:"failed,omitempty"`
+	Skipped map[string]string `json:"skipped,omitempty"`
 	// Err is the error of the call; only in the cache.
 	Err *Unscannable `json:"err,omitempty"`
 }
@@ -233,6 +235,27 @@ func (p *Pass) FailFile(path, reason string) {
 		p.result.Failed = map[string]string{}
 	}
 	p.result.Failed[path] = reason
+}
+
+// File scans one file of a group on its own. What scan returns or says about
+// the file is about this member of the group alone.
+func (p *Pass) File(path string, scan func(*Pass) error) {
+	one := &Pass{scanner: p.scanner, maxFindings: p.maxFindings - len(p.result.Findings), path: path}
+	err := scan(one)
+	r := one.finish()
+	p.result.Findings = append(p.result.Findings, r.Findings...)
+	p.result.Components = append(p.result.Components, r.Components...)
+	p.result.Documents = append(p.result.Documents, r.Documents...)
+	p.result.Gaps = append(p.result.Gaps, r.Gaps...)
+	switch {
+	case err != nil:
+		p.FailFile(path, err.Error())
+	case r.Skip != "":
+		if p.result.Skipped == nil {
+			p.result.Skipped = map[string]string{}
+		}
+		p.result.Skipped[path] = r.Skip
+	}
 }
 
 // finish turns what did not fit into a gap.

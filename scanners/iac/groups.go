@@ -8,6 +8,9 @@ import (
 // the chart alone.
 func groups(files []gatehouse.FileInfo) []gatehouse.Group {
 	all := chartGroups(files)
+	if g, ok := kustomizeGroup(files, all); ok {
+		all = append(all, g)
+	}
 	if g, ok := terraformGroup(files); ok {
 		all = append(all, g)
 	}

@@ -128,6 +128,7 @@ const (
 	typeTerraform      = "terraform"
 	typeTerraformPlan  = "terraform-plan"
 	typeHelm           = "helm"
+	typeKustomize      = "kustomize"
 	// Delivery pipelines have the type of their system; this is that of their engine.
 	typePipeline = "pipeline"
 )
@@ -167,6 +168,8 @@ func (s *scanner) scanGroup(ctx context.Context, g *gatehouse.Group, p *gatehous
 		return s.scanTerraformFiles(ctx, g.Files, p)
 	case typeHelm:
 		return s.scanChart(ctx, g, p)
+	case typeKustomize:
+		return s.scanKustomizations(ctx, g, p)
 	}
 	return errors.New("unknown type of group " + g.Type)
 }

@@ -1,0 +1,122 @@
+package iac
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/kustomize"
+)
+
+const (
+	// maxKustomizeBytes bounds the files that are kept until all that
+	// kustomizations may refer to are read. The others are looked at alone.
+	maxKustomizeBytes = 64 << 20
+	// maxKustomizeContext bounds the other files that generators can read.
+	maxKustomizeContext = 5000
+)
+
+// kustomizeGroup makes one group of all kustomizations and the documents
+// beside and below them, but for those that belong to a chart. Which of them are
+// patches is known only when they are read.
+func kustomizeGroup(files []gatehouse.FileInfo, charts []gatehouse.Group) (gatehouse.Group, bool) {
+	g := gatehouse.Group{Type: typeKustomize, Dir: "."}
+	var dirs []string
+	for _, f := range files {
+		if kustomize.IsFile(f.Path) {
+			dirs = append(dirs, path.Dir(f.Path))
+		}
+	}
+	if len(dirs) == 0 {
+		return g, false
+	}
+	inChart := map[string]bool{}
+	for _, c := range charts {
+		for _, p := range c.Owned {
+			inChart[p] = true
+		}
+	}
+	beside := func(name string) bool {
+		return slices.ContainsFunc(dirs, func(dir string) bool { return dir == "." || strings.HasPrefix(name, dir+"/") })
+	}
+	kept := int64(0)
+	for _, f := range files {
+		if f.Bytes > maxContextBytes || kept+f.Bytes > maxKustomizeBytes {
+			continue
+		}
+		document := kustomize.IsFile(f.Path) || isDocument(f.Path) && !isTerraform(f.Path)
+		switch {
+		case document && !inChart[f.Path] && !hidden(f.Path) && beside(f.Path):
+			g.Owned = append(g.Owned, f.Path)
+		case document || beside(f.Path) && len(g.Context) < maxKustomizeContext:
+			g.Context = append(g.Context, f.Path)
+		default:
+			continue
+		}
+		kept += f.Bytes
+	}
+	return g, true
+}
+
+// hidden reports whether a file is below a directory such as .github.
+func hidden(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.Contains(name, "/") || strings.Contains(path.Dir(name), "/.")
+}
+
+// scanKustomizations looks at what kustomizations deploy, and at the files
+// that none of them uses.
+func (s *scanner) scanKustomizations(ctx context.Context, g *gatehouse.Group, p *gatehouse.Pass) error {
+	files := make(map[string][]byte, len(g.Files))
+	for name, f := range g.Files {
+		files[name] = f.Data
+	}
+	tree := kustomize.Find(files)
+	owned := map[string]bool{}
+	for _, name := range g.Owned {
+		owned[name] = true
+	}
+	if len(tree.Used) > 0 {
+		s.prove(typeKubernetes, p)
+	}
+	found := newVariants()
+	loose, err := tree.Build(ctx, func(b kustomize.Build) error {
+		out := found.of("the build of " + b.Dir)
+		for _, o := range b.Objects {
+			if !isKubernetes(o.Node) {
+				continue
+			}
+			m := manifest{typ: typeKustomize, path: o.Path, place: tree.Place}
+			if err := s.scanManifest(ctx, o.Node, m, out); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	found.report(p)
+	for _, problem := range tree.Problems {
+		if problem.Failed && owned[problem.Path] {
+			p.FailFile(problem.Path, problem.Reason)
+			continue
+		}
+		p.Gap(gatehouse.Gap{Code: problem.Code, Path: problem.Path, Line: problem.Line, Entry: problem.Entry, Reason: problem.Reason})
+	}
+	for _, name := range g.Owned {
+		f := g.Files[name]
+		if f == nil || tree.Used[name] && !slices.Contains(loose, name) {
+			continue
+		}
+		if !want(f.FileInfo).Scan {
+			continue // a file named Kustomization that is something else
+		}
+		p.File(name, func(p *gatehouse.Pass) error { return s.scanFile(ctx, f, p) })
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
