@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -72,6 +73,8 @@ type job struct {
 	input  func() (ast.Value, error)
 	// doc is what is judged; nil for a report.
 	doc *document
+	// located is input with places; nil for a report.
+	located func() (*ast.Term, error)
 }
 
 // document is a configuration document as a policy sees it.
@@ -82,9 +85,11 @@ type document struct {
 
 // ruleResult is what one rule said about one input.
 type ruleResult struct {
-	unit     int
-	doc      *document
-	items    []any
+	unit  int
+	doc   *document
+	items []any
+	// places are those of the items in the document; nil if they are not known.
+	places   []*gatehouse.Location
 	excepted bool
 	err      error
 }
@@ -182,46 +187,58 @@ func (s *Set) jobs(in *Input) ([]job, error) {
 		return jobs, nil
 	}
 	if s.opts.Combine {
-		return append(jobs, job{units: forDocs, doc: &document{}, input: func() (ast.Value, error) { return combined(in) }}), nil
+		return append(jobs, job{units: forDocs, doc: &document{},
+			input: func() (ast.Value, error) {
+				t, err := combined(in, func(d *gatehouse.Document) (*ast.Term, error) {
+					v, err := jsonValue(d.JSON)
+					return ast.NewTerm(v), err
+				})
+				if err != nil {
+					return nil, err
+				}
+				return t.Value, nil
+			},
+			located: func() (*ast.Term, error) { return combined(in, located) },
+		}), nil
 	}
 	for i := range docs {
 		d := &docs[i]
 		jobs = append(jobs, job{units: forDocs, doc: &document{path: d.Path, line: d.Line}, input: func() (ast.Value, error) {
 			return jsonValue(d.JSON)
-		}})
+		}, located: func() (*ast.Term, error) { return located(d) }})
 	}
 	return jobs, nil
 }
 
 // combined is the list that conftest calls combined input. A document that is
 // a list counts as several.
-func combined(in *Input) (ast.Value, error) {
+func combined(in *Input, read func(*gatehouse.Document) (*ast.Term, error)) (*ast.Term, error) {
 	var all []*ast.Term
 	for i := range in.report.Documents {
 		d := &in.report.Documents[i]
-		v, err := jsonValue(d.JSON)
+		v, err := read(d)
 		if err != nil {
 			return nil, fmt.Errorf("read document %q: %w", d.Path, err)
 		}
 		for _, content := range elements(v) {
 			all = append(all, ast.ObjectTerm(
 				[2]*ast.Term{ast.StringTerm("path"), ast.StringTerm(d.Path)},
-				[2]*ast.Term{ast.StringTerm("contents"), ast.NewTerm(content)},
+				[2]*ast.Term{ast.StringTerm("contents"), content},
 			))
 		}
 	}
-	return ast.NewArray(all...), nil
+	return ast.ArrayTerm(all...), nil
 }
 
 // elements are the documents in a document: conftest judges the elements of a
 // list one by one.
-func elements(v ast.Value) []ast.Value {
-	list, ok := v.(*ast.Array)
+func elements(v *ast.Term) []*ast.Term {
+	list, ok := v.Value.(*ast.Array)
 	if !ok || list.Len() == 0 {
-		return []ast.Value{v}
+		return []*ast.Term{v}
 	}
-	out := make([]ast.Value, 0, list.Len())
-	list.Foreach(func(t *ast.Term) { out = append(out, t.Value) })
+	out := make([]*ast.Term, 0, list.Len())
+	list.Foreach(func(t *ast.Term) { out = append(out, t) })
 	return out
 }
 
@@ -231,7 +248,7 @@ func (s *Set) run(ctx context.Context, j *job, now *ast.Term) []ruleResult {
 		return j.fail(fmt.Errorf("not evaluated: %w", context.Cause(ctx)))
 	}
 	if j.report != nil {
-		out, err := j.report.try(func(v ast.Value) []ruleResult { return s.runUnits(ctx, j, []ast.Value{v}) })
+		out, err := j.report.try(func(v ast.Value) []ruleResult { return s.runUnits(ctx, j, []ast.Value{v}, nil) })
 		if err != nil {
 			return j.fail(fmt.Errorf("cannot read the input: %w", err))
 		}
@@ -241,24 +258,39 @@ func (s *Set) run(ctx context.Context, j *job, now *ast.Term) []ruleResult {
 	if err != nil {
 		return j.fail(fmt.Errorf("cannot read the input: %w", err))
 	}
-	return s.runUnits(ctx, j, s.documentInputs(value, j.doc, now))
+	// Most documents are all right, so that nothing needs places.
+	withPlaces := sync.OnceValue(func() []ast.Value {
+		t, err := j.located()
+		if err != nil {
+			return nil
+		}
+		return s.documentInputs(t, j.doc, now)
+	})
+	return s.runUnits(ctx, j, s.documentInputs(ast.NewTerm(value), j.doc, now), withPlaces)
 }
 
-// runUnits evaluates the rules of a job over each input.
-func (s *Set) runUnits(ctx context.Context, j *job, inputs []ast.Value) []ruleResult {
+// runUnits evaluates the rules of a job over each input. WithPlaces are the
+// inputs with places; nil for a report.
+func (s *Set) runUnits(ctx context.Context, j *job, inputs []ast.Value, withPlaces func() []ast.Value) []ruleResult {
 	var out []ruleResult
-	for _, input := range inputs {
+	for i, input := range inputs {
 		exceptions := map[*rego.PreparedEvalQuery]exceptionResult{}
 		for _, u := range j.units {
-			out = append(out, s.runUnit(ctx, u, j.doc, input, exceptions))
+			r := s.runUnit(ctx, u, j.doc, input, exceptions)
+			if withPlaces != nil && len(r.items) > 0 {
+				if located := withPlaces(); i < len(located) {
+					r.places = s.places(ctx, s.units[u], located[i], r.items)
+				}
+			}
+			out = append(out, r)
 		}
 	}
 	return out
 }
 
 // documentInputs wraps a document as the prepared queries want it.
-func (s *Set) documentInputs(v ast.Value, d *document, now *ast.Term) []ast.Value {
-	docs := []ast.Value{v}
+func (s *Set) documentInputs(v *ast.Term, d *document, now *ast.Term) []ast.Value {
+	docs := []*ast.Term{v}
 	if !s.opts.Combine {
 		docs = elements(v)
 	}
@@ -270,14 +302,15 @@ func (s *Set) documentInputs(v ast.Value, d *document, now *ast.Term) []ast.Valu
 		[2]*ast.Term{ast.StringTerm("name"), ast.StringTerm(name)},
 		[2]*ast.Term{ast.StringTerm("dir"), ast.StringTerm(dir)},
 	)
+	inputs := make([]ast.Value, len(docs))
 	for i, doc := range docs {
-		docs[i] = ast.NewObject(
-			[2]*ast.Term{ast.StringTerm("document"), ast.NewTerm(doc)},
+		inputs[i] = ast.NewObject(
+			[2]*ast.Term{ast.StringTerm("document"), doc},
 			[2]*ast.Term{ast.StringTerm("file"), file},
 			[2]*ast.Term{ast.StringTerm("time"), now},
 		)
 	}
-	return docs
+	return inputs
 }
 
 type exceptionResult struct {

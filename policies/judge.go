@@ -108,8 +108,12 @@ func (j *judgement) take(info *RuleInfo, r *ruleResult) []placedError {
 		return []placedError{{r.doc, r.err}}
 	}
 	var errs []placedError
-	for _, item := range r.items {
-		v, err := j.violation(info, r.doc, item)
+	for i, item := range r.items {
+		var place *gatehouse.Location
+		if i < len(r.places) {
+			place = r.places[i]
+		}
+		v, err := j.violation(info, r.doc, place, item)
 		if err != nil {
 			errs = append(errs, placedError{r.doc, err})
 			if v == nil {
@@ -132,11 +136,15 @@ func (j *judgement) take(info *RuleInfo, r *ruleResult) []placedError {
 }
 
 // violation reads one element of a rule's set. With both results set, the
-// violation counts and the error is a gap besides.
-func (j *judgement) violation(info *RuleInfo, doc *document, item any) (*gatehouse.Violation, error) {
+// violation counts and the error is a gap besides. Place is where in the document
+// the rule found it; nil if it is not known.
+func (j *judgement) violation(info *RuleInfo, doc *document, place *gatehouse.Location, item any) (*gatehouse.Violation, error) {
 	v := &gatehouse.Violation{Rule: info.Path, ID: info.ID, Title: info.Title, Severity: info.Severity,
 		Solution: info.Solution, Controls: slices.Clone(info.Controls)}
-	if doc != nil && doc.path != "" {
+	switch {
+	case place != nil:
+		v.Location = place
+	case doc != nil && doc.path != "":
 		v.Location = &gatehouse.Location{Path: doc.path, Line: doc.line}
 	}
 	if msg, ok := item.(string); ok {
@@ -242,7 +250,7 @@ func (j *judgement) readKey(v *gatehouse.Violation, key string, value any, doc *
 		if n == 0 || v.Location == nil {
 			return false, nil
 		}
-		v.Location.Line = n
+		v.Location.Line, v.Location.Column = n, 0
 	default:
 		return false, nil
 	}
