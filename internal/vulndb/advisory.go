@@ -115,7 +115,8 @@ func decodeAdvisory(e boltfile.Entry, sb *sourceBucket) ([]Advisory, error) {
 			out[i].Status = statuses[r.Status]
 		}
 		if sb.system {
-			out[i].Bulletins = r.VendorIDs
+			// OSV's "DEBIAN-CVE-2024-1" is no bulletin, but CVE-2024-1 itself.
+			out[i].Bulletins = slices.DeleteFunc(r.VendorIDs, func(id string) bool { return strings.HasSuffix(id, "-"+out[i].ID) })
 		} else {
 			out[i].Aliases = r.VendorIDs
 		}

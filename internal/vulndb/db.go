@@ -43,9 +43,10 @@ const (
 	// and about the database as a whole. Trivy does not look at them.
 	bucketExtra = "gatehouse-extra"
 	bucketAbout = "gatehouse-about"
-	// bucketRedHat is keyed by products, which are in another bucket.
-	bucketRedHat = "Red Hat"
-	separator    = "::"
+	// bucketRedHat is keyed by products, which are in the other bucket.
+	bucketRedHat         = "Red Hat"
+	bucketRedHatProducts = "Red Hat CPE"
+	separator            = "::"
 )
 
 // hashBytes is up to which size the file of a database without manifest is
@@ -208,7 +209,7 @@ func (db *DB) readBuckets() error {
 			}
 		}
 		ecosystem, sourceName, ok := strings.Cut(name, separator)
-		system := !ok && name != bucketRedHat && IsSystem(name)
+		system := !ok && name != bucketRedHat && name != bucketRedHatProducts && IsSystem(name)
 		if !ok && !system {
 			return nil // an index, or Red Hat's advisories by product
 		}

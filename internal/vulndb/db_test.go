@@ -194,3 +194,45 @@ func TestOpenErrors(t *testing.T) {
 		})
 	}
 }
+
+// TestSystems: bulletins about one problem of a package become one advisory,
+// and the products of Red Hat are no operating system.
+func TestSystems(t *testing.T) {
+	dir := t.TempDir()
+	b, err := builder.New(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	debian := builder.Source{Source: vulndb.Source{ID: "debian", Name: "Debian Security Tracker"}}
+	for _, e := range []struct {
+		entry, ecosystem string
+		a                vulndb.Advisory
+	}{
+		{"DEBIAN-CVE-2026-1", "debian 12", vulndb.Advisory{ID: "CVE-2026-1", FixedVersion: "1.0-9", VulnerableVersions: []string{"<1.0-9"}, Bulletins: []string{"DEBIAN-CVE-2026-1"}}},
+		{"DSA-1-1", "debian 12", vulndb.Advisory{ID: "CVE-2026-1", FixedVersion: "1.0-9", VulnerableVersions: []string{"<1.0-9"}, Bulletins: []string{"DSA-1-1"}}},
+		{"DSA-1-2", "debian 12", vulndb.Advisory{ID: "CVE-2026-1", FixedVersion: "1.0-10", VulnerableVersions: []string{"<1.0-10"}, Bulletins: []string{"DSA-1-2"}}},
+		{"x", "Red Hat CPE", vulndb.Advisory{ID: "no advisory"}},
+	} {
+		in, ok, err := b.Entry(debian.Source, e.entry, testNow, vulndb.Detail{})
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		if err := in.Advisory(e.ecosystem, debian, "x", e.a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.Finish(vulndb.Metadata{Version: 2, UpdatedAt: testNow, DownloadedAt: testNow}, vulndb.Manifest{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, vulndb.ManifestName)); err != nil { // as another program leaves it
+		t.Fatal(err)
+	}
+	db := openTestDB(t, dir)
+	if got := db.Systems(); len(got) != 1 || got[0] != "debian 12" {
+		t.Errorf("systems %q", got)
+	}
+	got, err := db.Advisories("debian 12", "x")
+	if err != nil || len(got) != 1 || got[0].FixedVersion != "1.0-10" || strings.Join(got[0].Bulletins, " ") != "DSA-1-1 DSA-1-2" || len(got[0].VulnerableVersions) != 2 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}

@@ -25,6 +25,7 @@ import (
 type memoryDB struct {
 	advisories map[string]map[string][]vulndb.Advisory
 	details    map[string]vulndb.Detail
+	updated    string
 	err        error
 }
 
@@ -77,7 +78,7 @@ func (m *memoryDB) Systems() []string {
 }
 
 func (m *memoryDB) Info() gatehouse.Database {
-	return gatehouse.Database{Digest: "sha256:test"}
+	return gatehouse.Database{Digest: "sha256:test", UpdatedAt: m.updated}
 }
 
 func scanTree(t testing.TB, dir string, db sca.Database) *gatehouse.Report {

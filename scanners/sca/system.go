@@ -112,7 +112,7 @@ func (s *scanner) matchSystem(ctx context.Context, release ospkg.Release, kind o
 	why := func(code gatehouse.GapCode, reason string) {
 		p.Gap(gatehouse.Gap{Code: code, Path: paths[0], Entry: cmp.Or(system.Ecosystem, release.ID, string(kind)), Reason: reason})
 	}
-	n := fmt.Sprintf("%s of the operating system not matched", count(len(packages)))
+	n := count(len(packages)) + " not matched"
 	switch {
 	case unknown != nil:
 		why(gatehouse.GapUnmatched, fmt.Sprintf("%s: %v; check them by other means and waive this", n, unknown))

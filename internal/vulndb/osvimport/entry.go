@@ -25,6 +25,7 @@ type (
 		Withdrawn        *time.Time      `json:"withdrawn"`
 		Aliases          []string        `json:"aliases"`
 		Upstream         []string        `json:"upstream"`
+		Related          []string        `json:"related"`
 		Summary          string          `json:"summary"`
 		Details          string          `json:"details"`
 		Severity         []osvSeverity   `json:"severity"`
@@ -179,9 +180,7 @@ func parse(e *osvEntry, now time.Time) *parsed {
 		p.withdrawn = true
 		return p
 	}
-	// What is related is another problem; see
-	// https://ossf.github.io/osv-schema/#related-field.
-	p.ids, p.aliases = names(e.ID, slices.Concat(e.Aliases, e.Upstream))
+	p.ids, p.aliases = names(e.ID, e.others())
 	p.names = append(append([]string{e.ID}, p.ids...), p.aliases...)
 	p.detail = vulndb.Detail{
 		Title: e.Summary, Description: e.Details, CWEs: cwes(e.DatabaseSpecific),
@@ -199,6 +198,26 @@ func parse(e *osvEntry, now time.Time) *parsed {
 		p.affected(&e.Affected[i], parsers)
 	}
 	return p
+}
+
+// others are the other ids of the problems that an entry is about. What is
+// related is another problem (https://ossf.github.io/osv-schema/#related-field),
+// but for the bulletins of distributors, which named there what they fix before
+// OSV had the field upstream.
+func (e *osvEntry) others() []string {
+	ids := slices.Concat(e.Aliases, e.Upstream)
+	if len(ids) > 0 || len(e.Affected) == 0 {
+		return ids
+	}
+	if ecosystem, ok := ecosystemOf(e.Affected[0].Package.Ecosystem); !ok || !vulndb.IsSystem(ecosystem) {
+		return nil
+	}
+	for _, id := range e.Related {
+		if strings.HasPrefix(id, "CVE-") {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func (p *parsed) affected(a *osvAffected, parsers map[string]parser) {

@@ -173,7 +173,7 @@ func TestImportSystems(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0].FixedVersion != "" || len(got[0].VulnerableVersions) != 1 || got[0].Severity.String() != "LOW" {
 		t.Errorf("a problem without a fix: %+v, %v", got, err)
 	}
-	if got, err := db.Advisories("alma 9", "kernel"); err != nil || len(got) != 1 || got[0].ID != "ALSA-2026:1" || len(got[0].Aliases) != 0 {
+	if got, err := db.Advisories("alma 9", "kernel"); err != nil || len(got) != 1 || got[0].ID != "CVE-2026-4" || len(got[0].Aliases) != 0 || got[0].Bulletins[0] != "ALSA-2026:1" {
 		t.Errorf("alma: %+v, %v", got, err)
 	}
 	if got, err := db.Advisories("alpine 3.19", "openssl"); err != nil || len(got) != 1 || got[0].VulnerableVersions[0] != ">=3.1.0-r0, <3.1.4-r5" {
@@ -194,5 +194,21 @@ func TestGoImports(t *testing.T) {
 	}
 	if got, err := db.Imports("go", "example.com/x", "CVE-2026-2"); err != nil || got != nil {
 		t.Errorf("got %+v, %v for what is not there", got, err)
+	}
+}
+
+// TestBinaries: SUSE names source packages, and what is built from them beside.
+func TestBinaries(t *testing.T) {
+	entry := strings.Replace(osv("SUSE-SU-2026:1-1", "SUSE:Linux Enterprise Module for Basesystem 15 SP5", "openssl-1_1", `{"introduced":"0"},{"fixed":"1.1.1l-5"}`, ""),
+		`"ranges"`, `"ecosystem_specific":{"binaries":[{"libopenssl1_1":"1.1.1l-5","openssl-1_1":"1.1.1l-5","perl-x":"2-1"}]},"ranges"`, 1)
+	if !strings.Contains(entry, "binaries") {
+		t.Fatal("the entry has no place for ecosystem_specific")
+	}
+	db, _ := importAll(t, map[string]string{"a.json": entry})
+	for name, want := range map[string]string{"openssl-1_1": "1.1.1l-5", "libopenssl1_1": "1.1.1l-5", "perl-x": "2-1"} {
+		got, err := db.Advisories("SUSE Linux Enterprise 15.5", name)
+		if err != nil || len(got) != 1 || got[0].FixedVersion != want {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
 	}
 }
