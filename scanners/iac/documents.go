@@ -15,7 +15,7 @@ import (
 
 // scanDocuments looks at a YAML or JSON file, which may be anything.
 func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
-	if !hasSign(f.Path, f.Data) {
+	if !hasSign(f.Path, f.Data) && !s.hasFormatSign(f.Path, f.Data) {
 		p.Skip("no sign of a Kubernetes or CloudFormation document, or of a pipeline")
 		return nil
 	}
@@ -52,13 +52,15 @@ func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gateh
 			if err := s.scanTemplate(ctx, f, doc, out); err != nil {
 				return err
 			}
-		case plan.Is(doc):
-			found = true
-			s.prove(typeTerraformPlan, p)
-			if err := s.scanPlan(ctx, f.Path, doc, out); err != nil {
-				return err
-			}
 		default:
+			if fm := s.formatOf(f.Path, doc); fm != nil {
+				found = true
+				s.prove(fm.typ, p)
+				if err := fm.scan(ctx, f, doc, out); err != nil {
+					return err
+				}
+				continue
+			}
 			pipe := pipeline.Read(f.Path, doc)
 			if pipe == nil {
 				continue
@@ -73,7 +75,7 @@ func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gateh
 		}
 	}
 	if parseErr != nil {
-		if !found && !hasOtherSign(f.Data) && !pipeline.IsLikely(f.Path, f.Data) {
+		if !found && !hasOtherSign(f.Data) && !s.likelyFormat(f.Path, f.Data) && !pipeline.IsLikely(f.Path, f.Data) {
 			// Words that pipelines have stand in other texts as well.
 			p.Skip("no sign of a Kubernetes or CloudFormation document, and not in the form of a pipeline")
 			return nil
@@ -100,8 +102,7 @@ func hasOtherSign(data []byte) bool {
 	kind := bytes.Contains(data, []byte("kind"))
 	version := bytes.Contains(data, []byte("apiVersion"))
 	resources := bytes.Contains(data, []byte("Resources"))
-	planned := bytes.Contains(data, []byte("format_version")) && (bytes.Contains(data, []byte("planned_values")) || bytes.Contains(data, []byte("resource_changes")))
-	if kind && version || resources || planned {
+	if kind && version || resources {
 		return true
 	}
 	return escapedKey(data)

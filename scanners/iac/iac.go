@@ -67,7 +67,11 @@ func New(opts Options) (*gatehouse.Scanner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the %s scanner: %w", Name, err)
 	}
-	s := newScanner(set, pipelines)
+	own, err := loadRules(opts.Now)
+	if err != nil {
+		return nil, fmt.Errorf("make the %s scanner: %w", Name, err)
+	}
+	s := newScanner(set, pipelines, own)
 	s.strict = opts.StrictPipelines
 	return &gatehouse.Scanner{
 		Name: Name,
@@ -76,9 +80,9 @@ func New(opts Options) (*gatehouse.Scanner, error) {
 			"rendered Helm charts, Dockerfiles and delivery pipelines. Nothing is downloaded.",
 		Reads:         "Terraform, CloudFormation, Kubernetes, Helm, Dockerfiles and delivery pipelines",
 		Version:       version,
-		RulesDigest:   joinDigests(set.Digest, pipelines.Digest),
+		RulesDigest:   joinDigests(set.Digest, pipelines.Digest, own.Digest),
 		OptionsDigest: opts.digest(),
-		Rules:         slices.Concat(rules(set), rules(pipelines)),
+		Rules:         slices.Concat(rules(set), rules(pipelines), rules(own)),
 		Want:          want,
 		ScanFile:      s.scanFile,
 		Groups:        groups,
@@ -116,6 +120,7 @@ func rules(set *checks.Set) []gatehouse.Rule {
 type scanner struct {
 	checks    *checks.Set
 	pipelines *checks.Set
+	rules     *checks.Set             // of the types with a model of our own
 	strict    bool                    // of pipelines
 	proofs    map[string]func() error // by type: nil if the engine finds its sample
 }

@@ -47,8 +47,8 @@ resource "aws_s3_bucket" "bad" { acl = var.acl }
 	badManifestRule, badTemplateRule, badConfigurationRule = "KSV-0017", "AWS-0092", "AWS-0092"
 )
 
-func newScanner(set, pipelines *checks.Set) *scanner {
-	s := &scanner{checks: set, pipelines: pipelines}
+func newScanner(set, pipelines, own *checks.Set) *scanner {
+	s := &scanner{checks: set, pipelines: pipelines, rules: own}
 	s.proofs = map[string]func() error{
 		typeKubernetes: proof(badManifestRule, func(out reporter) error {
 			docs, err := document.Parse([]byte(badManifest))
@@ -71,6 +71,13 @@ func newScanner(set, pipelines *checks.Set) *scanner {
 				return err
 			}
 			return s.scanPipeline(context.Background(), "bad.yaml", pipeline.Read("bad.yaml", docs[0]), out)
+		}),
+		string(checks.Compose): proof("COMP-0001", func(out reporter) error {
+			docs, err := document.Parse([]byte("services: {bad: {image: \"alpine:3.20\", privileged: true}}"))
+			if err != nil {
+				return err
+			}
+			return s.scanCompose(context.Background(), "compose.yaml", docs[0], out)
 		}),
 		typeTerraformPlan: proof(badConfigurationRule, func(out reporter) error {
 			docs, err := document.Parse([]byte(badPlan))

@@ -37,8 +37,11 @@ type subject struct {
 // findings, each once, and the checks that failed.
 func (s *scanner) evaluate(ctx context.Context, sub subject, p reporter) error {
 	set := s.checks
-	if sub.input == checks.Pipeline {
+	switch sub.input {
+	case checks.Pipeline:
 		set = s.pipelines
+	case checks.Compose, checks.Ansible, checks.Serverless, checks.OpenAPI:
+		set = s.rules
 	}
 	results, failures, err := set.Eval(ctx, sub.input, sub.value)
 	if err != nil {
