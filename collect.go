@@ -38,6 +38,7 @@ func (s *scan) report() *Report {
 		components = append(components, res.Components)
 		r.Documents = append(r.Documents, res.Documents...)
 		r.Coverage.Gaps = append(r.Coverage.Gaps, res.Gaps...)
+		r.LicenseTexts = append(r.LicenseTexts, res.LicenseTexts...)
 		r.Ignores = append(r.Ignores, res.Ignores...)
 	}
 	for k, sc := range s.scanners {
@@ -75,6 +76,8 @@ func (s *scan) report() *Report {
 
 	slices.SortStableFunc(r.Findings, compareFindings)
 	slices.SortFunc(r.Components, compareComponents)
+	slices.SortStableFunc(r.LicenseTexts, compareLicenseTexts)
+	r.attachLicenses()
 	slices.SortFunc(r.Coverage.Skipped, func(a, b Skip) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortFunc(r.Coverage.Gaps, compareGaps)
 	slices.SortStableFunc(r.Ignores, compareIgnores)
@@ -161,6 +164,9 @@ func (s *scan) fileCoverage(f *fileState, r *Report, take func(int, result)) Fil
 		scanned := func() {
 			c.Scanned++
 			c.Bytes += f.info.Bytes
+			if f.wants[k].Aside {
+				s.aside[k]++
+			}
 			fc.Scanned = append(fc.Scanned, sc.Name)
 		}
 		own := f.results[k]
@@ -250,7 +256,7 @@ func (s *scan) finishScanners(r *Report) {
 			c.Status = StatusFailed
 		case c.Failed > 0 || partial[sc.Name]:
 			c.Status = StatusPartial
-		case c.Scanned == 0:
+		case c.Scanned == s.aside[k]:
 			c.Status = StatusNotApplicable
 		default:
 			c.Status = StatusComplete

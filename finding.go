@@ -406,6 +406,10 @@ type Component struct {
 	// Licenses are SPDX expressions or names as declared; empty if the file
 	// does not say.
 	Licenses []string `json:"licenses,omitempty"`
+	// DetectedLicenses stand as texts in the files of the package; empty if
+	// it has no such file, or is not there itself. What is declared and what is
+	// detected may disagree. Set by [Scan].
+	DetectedLicenses []DetectedLicense `json:"detected_licenses,omitempty"`
 	// DependsOn are the purls of the packages it needs, sorted; empty if there
 	// are none or the file does not say.
 	DependsOn []string `json:"depends_on,omitempty"`

@@ -20,6 +20,9 @@ type Report struct {
 	// Components are sorted by file and purl; never nil.
 	Components []Component `json:"components"`
 	Coverage   Coverage    `json:"coverage"`
+	// LicenseTexts are the files with texts of licences, sorted by path; those
+	// of packages are also in their components. Empty if there are none.
+	LicenseTexts []LicenseText `json:"license_texts,omitempty"`
 	// Ignores are the requests that findings do not count, sorted by place;
 	// empty if there are none. Secrets that comments and lists suppress are not
 	// among them.

@@ -114,6 +114,7 @@ type scan struct {
 	mu       sync.Mutex
 	big      []byte  // for the next large file; nil if it is in use
 	canaries [][]Gap // of each scanner, for the samples it missed
+	aside    []int   // files that each scanner scanned and that do not count; see [Want]
 	stats    Stats
 	progress Progress
 }
@@ -153,6 +154,7 @@ func newScan(ctx context.Context, target *Target, scanners []*Scanner, opts Scan
 		bytes:    newWeights(limits.MaxInFlightBytes),
 		keys:     make([]string, len(scanners)),
 		canaries: make([][]Gap, len(scanners)),
+		aside:    make([]int, len(scanners)),
 	}
 	index := make(map[string]int, len(found.files))
 	for i, info := range found.files {

@@ -60,6 +60,9 @@ type Want struct {
 	// is left out ("image file"). If it is empty and Scan is false, the file
 	// is of no kind that the scanner reads.
 	Skip string
+	// Aside is true for a file that only adds to what others say: if there are
+	// no others, there was no file for the scanner.
+	Aside bool
 }
 
 // FileInfo is a file of the target, before it is read.
@@ -161,8 +164,10 @@ type result struct {
 	Components []Component `json:"components,omitempty"`
 	Documents  []Document  `json:"documents,omitempty"`
 	Gaps       []Gap       `json:"gaps,omitempty"`
-	Ignores    []Ignore    `json:"ignores,omitempty"`
-	Skip       string      `json:"skip,omitempty"`
+
+	LicenseTexts []LicenseText `json:"license_texts,omitempty"`
+	Ignores      []Ignore      `json:"ignores,omitempty"`
+	Skip         string        `json:"skip,omitempty"`
 	// Failed are owned files of a group that could not be scanned, and Skipped
 	// those that needed no scan after all, with the reason.
 	Failed  map[string]string `json:"failed,omitempty"`
