@@ -10,7 +10,6 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/pipeline"
-	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/plan"
 )
 
 // scanDocuments looks at a YAML or JSON file, which may be anything.
