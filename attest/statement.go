@@ -16,6 +16,11 @@ const (
 	// StatementTypeV01 is the older version, which is read but not written.
 	StatementTypeV01 = "https://in-toto.io/Statement/v0.1"
 	PayloadType      = "application/vnd.in-toto+json"
+	// VerdictType is the type of an envelope with the statement of a verdict that
+	// is no pass. It is not [PayloadType], so that no verifier counts it as an
+	// attestation: some take any in-toto statement of the right signer for a
+	// signature of the artifact.
+	VerdictType = "application/vnd.gatehouse.verdict.v1+json"
 )
 
 // ResourceDescriptor names an artifact; at least one of its name, URI and digest

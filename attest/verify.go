@@ -200,6 +200,12 @@ func read(a Attestation) document {
 	return d
 }
 
+// Parse reads what the attestation says, without verifying anything.
+func (a Attestation) Parse() (Envelope, Statement, error) {
+	d := read(a)
+	return d.envelope, d.statement, d.err
+}
+
 func (v *Verifier) require(r Requirement, artifact Artifact, docs []document) RequirementResult {
 	out := RequirementResult{PredicateType: r.PredicateType, Verified: []Verified{}, Refused: []Refusal{}}
 	signers := map[string]bool{}

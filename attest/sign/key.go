@@ -111,15 +111,25 @@ func (k *Key) Public() attest.PublicKey { return k.public }
 // Sign makes the envelope of a statement. The hint for the key stays empty:
 // verifiers skip a signature whose hint is not the name that they have for it.
 func (k *Key) Sign(s attest.Statement) (attest.Envelope, error) {
+	return k.envelope(attest.PayloadType, s)
+}
+
+// SignVerdict makes an envelope that no verifier of attestations accepts; see
+// [attest.VerdictType].
+func (k *Key) SignVerdict(s attest.Statement) (attest.Envelope, error) {
+	return k.envelope(attest.VerdictType, s)
+}
+
+func (k *Key) envelope(payloadType string, s attest.Statement) (attest.Envelope, error) {
 	payload, err := s.Marshal()
 	if err != nil {
 		return attest.Envelope{}, err
 	}
-	sig, err := k.sign(attest.PAE(attest.PayloadType, payload))
+	sig, err := k.sign(attest.PAE(payloadType, payload))
 	if err != nil {
 		return attest.Envelope{}, fmt.Errorf("sign the statement: %w", err)
 	}
-	return attest.Envelope{PayloadType: attest.PayloadType, Payload: payload, Signatures: []attest.Signature{{Sig: sig}}}, nil
+	return attest.Envelope{PayloadType: payloadType, Payload: payload, Signatures: []attest.Signature{{Sig: sig}}}, nil
 }
 
 func (k *Key) sign(message []byte) ([]byte, error) {
