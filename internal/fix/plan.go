@@ -22,6 +22,8 @@ type Plan struct {
 	// Excused counts the findings that a VEX statement calls not affected or
 	// fixed; nothing is planned for them.
 	Excused int `json:"excused"`
+	// NotJudged counts what could not be judged: there may be more to change.
+	NotJudged int `json:"not_judged"`
 }
 
 // Manifest is a file with what to change in it.
@@ -82,7 +84,7 @@ type Edit struct {
 // New plans for the findings of a report. Read returns a file of the target;
 // where it fails, the change is named without an edit.
 func New(report *gatehouse.Report, read func(path string) ([]byte, error)) Plan {
-	plan := Plan{Manifests: []Manifest{}, Unresolved: []Unresolved{}}
+	plan := Plan{Manifests: []Manifest{}, Unresolved: []Unresolved{}, NotJudged: len(report.Coverage.Gaps)}
 	type key struct{ manifest, ecosystem, name, from string }
 	changes := map[key]*Change{}
 	lines := map[key]int{}

@@ -49,7 +49,10 @@ func (p *Plan) WriteText(w io.Writer) error {
 	if p.Excused > 0 {
 		fmt.Fprintf(&b, "%s left out, as VEX statements excuse them.\n", count(p.Excused, "finding"))
 	}
-	if len(p.Manifests) == 0 && len(p.Unresolved) == 0 {
+	switch {
+	case p.NotJudged > 0:
+		fmt.Fprintf(&b, "%s could not be judged: there may be more to fix.\n", count(p.NotJudged, "thing"))
+	case len(p.Manifests) == 0 && len(p.Unresolved) == 0:
 		b.WriteString("There is nothing to fix.\n")
 	}
 	if len(p.Manifests) > 0 {

@@ -277,7 +277,9 @@ func (m *matching) finding(p *ospkg.Package, a *vulndb.Advisory, fixed string) (
 	if len(a.Bulletins) > 0 {
 		f.Message += fmt.Sprintf(" (%s)", strings.Join(a.Bulletins, ", "))
 	}
-	f.Fix = fmt.Sprintf("upgrade %s to %s or later: %s", p.Name, fixed, strings.ReplaceAll(m.family.update, "{name}", p.Name))
+	how := strings.ReplaceAll(m.family.update, "{name}", p.Name)
+	v.Upgrade = &gatehouse.Upgrade{Package: p.Name, From: p.Version, To: fixed, How: how}
+	f.Fix = fmt.Sprintf("upgrade %s to %s or later: %s", p.Name, fixed, how)
 	return f, nil
 }
 

@@ -145,7 +145,7 @@ func parseReference(text string, opts Options) (name.Reference, error) {
 	}
 	ref, err := name.ParseReference(text, how...)
 	if err != nil {
-		return nil, fmt.Errorf("%w: want registry/repository:tag, oci:DIR or tar:FILE", err)
+		return nil, fmt.Errorf("%w: want registry/repository:tag, registry/repository@sha256:DIGEST (64 digits in hex), oci:DIR or tar:FILE", err)
 	}
 	return ref, nil
 }
