@@ -28,6 +28,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse/internal/filetype"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/pipeline"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/terraform"
 )
 
 // Name is the name of the scanner.
@@ -45,6 +46,15 @@ type Options struct {
 	// StrictPipelines also reports what most delivery pipelines do without
 	// harm, such as actions of GitHub itself that are used by tag.
 	StrictPipelines bool
+	// TerraformVars are files of values for the root modules of Terraform, as
+	// "-var-file" names them: each wins over those before it.
+	TerraformVars []File
+}
+
+// File is a file that the user gives.
+type File struct {
+	Name string // for messages
+	Data []byte
 }
 
 // overrides are checks that take the place of embedded ones whose knowledge is
@@ -72,6 +82,13 @@ func New(opts Options) (*gatehouse.Scanner, error) {
 		return nil, fmt.Errorf("make the %s scanner: %w", Name, err)
 	}
 	s := newScanner(set, pipelines, own)
+	for _, f := range opts.TerraformVars {
+		vars, err := terraform.ParseVars(f.Name, f.Data)
+		if err != nil {
+			return nil, fmt.Errorf("make the %s scanner: %w", Name, err)
+		}
+		s.vars = append(s.vars, vars)
+	}
 	s.strict = opts.StrictPipelines
 	return &gatehouse.Scanner{
 		Name: Name,
@@ -101,7 +118,11 @@ func (o Options) digest() string {
 	if !o.Now.IsZero() {
 		date = o.Now.Format(time.DateOnly)
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "now=%s strict=%t", date, o.StrictPipelines))
+	text := fmt.Appendf(nil, "now=%s strict=%t", date, o.StrictPipelines)
+	for _, f := range o.TerraformVars {
+		text = fmt.Appendf(text, " vars=%q", f.Data)
+	}
+	sum := sha256.Sum256(text)
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
@@ -122,6 +143,7 @@ type scanner struct {
 	pipelines *checks.Set
 	rules     *checks.Set             // of the types with a model of our own
 	strict    bool                    // of pipelines
+	vars      []terraform.Vars        // given for root modules, later ones win
 	proofs    map[string]func() error // by type: nil if the engine finds its sample
 }
 
@@ -140,7 +162,7 @@ const (
 
 func want(f gatehouse.FileInfo) gatehouse.Want {
 	if otherVars(f.Path) {
-		return gatehouse.Want{Skip: "Terraform reads it only if the command line names it"}
+		return gatehouse.Want{Skip: "Terraform reads it only if the command line names it, as --tf-vars does here"}
 	}
 	return gatehouse.Want{Scan: filetype.IsDockerfile(f.Path) || pipeline.IsJenkinsfile(f.Path) || isTerraform(f.Path) || isDocument(f.Path) || isPlanFile(f.Path)}
 }

@@ -66,7 +66,7 @@ func (s *scanner) scanPlan(ctx context.Context, name string, doc *yaml.Node, out
 	}
 	files["unknown.tf"] = []byte("variable \"" + plan.Unknown + "\" {\n  sensitive = true\n}\n")
 	out = &planReporter{reporter: out, name: name, secrets: planned.Sensitive}
-	problems, err := terraform.Evaluate(ctx, files, func(c *terraform.Configuration) error {
+	problems, err := terraform.Evaluate(ctx, files, nil, func(c *terraform.Configuration) error {
 		st, errs := adapt(c.Modules)
 		for _, err := range errs {
 			out.Gap(gatehouse.Gap{Code: gatehouse.GapPanic, Path: name, Reason: fmt.Sprintf("%v and were not judged", err)})

@@ -106,7 +106,7 @@ func (s *scanner) scanTerraformFiles(ctx context.Context, files map[string]*gate
 
 func (s *scanner) terraform(ctx context.Context, files map[string][]byte, out reporter) ([]terraform.Problem, error) {
 	var mu sync.Mutex // root modules are looked at concurrently
-	return terraform.Evaluate(ctx, files, func(c *terraform.Configuration) error {
+	return terraform.Evaluate(ctx, files, s.vars, func(c *terraform.Configuration) error {
 		var found recorder
 		if err := s.scanConfiguration(ctx, files, c, &found); err != nil {
 			return err
@@ -129,7 +129,7 @@ func (s *scanner) scanConfiguration(ctx context.Context, files map[string][]byte
 	if err != nil {
 		return fmt.Errorf("make the input of checks for %q: %w", c.Dir, err)
 	}
-	return s.evaluate(ctx, subject{typ: typeTerraform, input: checks.Cloud, value: value, path: main}, out)
+	return s.evaluateUnknown(ctx, subject{typ: typeTerraform, input: checks.Cloud, value: value, path: main}, out)
 }
 
 // mainFile is where findings are that have no place of their own.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 
 	"github.com/aquasecurity/trivy/pkg/iac/terraform"
@@ -25,6 +26,7 @@ const maxRounds = 32
 type evaluation struct {
 	ctx      context.Context //nolint:containedctx // one evaluation, one context
 	tree     *tree
+	given    []Vars
 	fsys     fs.FS
 	pure     map[string]function.Function
 	seen     map[string]bool // directories that were evaluated
@@ -32,8 +34,8 @@ type evaluation struct {
 	problems []Problem
 }
 
-func newEvaluation(ctx context.Context, t *tree, fsys fs.FS) *evaluation {
-	return &evaluation{ctx: ctx, tree: t, fsys: fsys, pure: pure(), seen: map[string]bool{}}
+func newEvaluation(ctx context.Context, t *tree, given []Vars, fsys fs.FS) *evaluation {
+	return &evaluation{ctx: ctx, tree: t, given: given, fsys: fsys, pure: pure(), seen: map[string]bool{}}
 }
 
 func (e *evaluation) problem(code gatehouse.GapCode, rng hcl.Range, entry, format string, args ...any) {
@@ -60,12 +62,14 @@ type module struct {
 func (e *evaluation) root(dir string) terraform.Modules {
 	e.modules = 0
 	inputs := map[string]cty.Value{}
-	for name, v := range e.tree.vars[dir] {
-		inputs[name] = v
+	maps.Copy(inputs, e.tree.vars[dir])
+	for _, vars := range e.given {
+		maps.Copy(inputs, vars)
 	}
 	m := e.newModule(&module{eval: e, root: dir, dir: dir, path: []string{dir}, inputs: inputs})
 	m.evaluate()
 	m.reportUnknown()
+	m.reportUndecided()
 	return m.list(nil)
 }
 
@@ -76,7 +80,7 @@ func (e *evaluation) newModule(m *module) *module {
 	// Terraform runs in the directory of the root module, and paths are relative
 	// to it.
 	m.ctx = tfcontext.NewContext(&hcl.EvalContext{Functions: withFiles(e.pure, e.fsys, m.root)}, nil)
-	m.ctx.Set(cty.StringVal("default"), "terraform", "workspace")
+	m.ctx.Set(cty.UnknownVal(cty.String), "terraform", "workspace") // "default", or any other
 	own, err := filepath.Rel(m.root, m.dir)
 	if err != nil {
 		own = m.dir

@@ -69,7 +69,9 @@ func IsVars(name string) bool {
 // no other directory calls as a module, and each that would otherwise not have
 // been evaluated. yield is called for each, concurrently; it stops the
 // evaluation by an error, which is returned. The problems are sorted by place.
-func Evaluate(ctx context.Context, files map[string][]byte, yield func(*Configuration) error) ([]Problem, error) {
+// given are values of input variables of root modules, which win over those in
+// files beside the configuration, and later ones over earlier; may be nil.
+func Evaluate(ctx context.Context, files map[string][]byte, given []Vars, yield func(*Configuration) error) ([]Problem, error) {
 	t := newTree(files)
 	fsys := fileSystem(files)
 	seen := map[string]bool{}
@@ -77,7 +79,7 @@ func Evaluate(ctx context.Context, files map[string][]byte, yield func(*Configur
 	evaluate := func(roots []string) error {
 		var mu sync.Mutex
 		return each(ctx, roots, func(dir string) error {
-			e := newEvaluation(ctx, t, fsys)
+			e := newEvaluation(ctx, t, given, fsys)
 			modules := e.root(dir)
 			mu.Lock()
 			problems = append(problems, e.problems...)

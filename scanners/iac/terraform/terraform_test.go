@@ -24,7 +24,7 @@ func evaluate(t *testing.T, files map[string]string) (map[string]string, []Probl
 	}
 	got := map[string]string{}
 	var mu sync.Mutex
-	problems, err := Evaluate(t.Context(), contents, func(c *Configuration) error {
+	problems, err := Evaluate(t.Context(), contents, nil, func(c *Configuration) error {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, b := range c.Modules.GetBlocks() {
@@ -180,7 +180,44 @@ resource "r" "top" { v = module.second.out }
 				"m/t.tftpl":  "<${x}>",
 				"etc/passwd": "no",
 			},
-			map[string]string{"m r.f": "text", "m r.t": "<y>", "m r.gone": "unknown"}, nil,
+			map[string]string{"m r.f": "text", "m r.t": "<y>", "m r.gone": "unknown"}, []gatehouse.GapCode{gatehouse.GapUnresolved},
+		},
+		{
+			"files that are not needed",
+			map[string]string{"main.tf": `
+locals { none = fileexists("none") ? file("none") : "no" }
+resource "r" "cond" { v = local.none }
+resource "r" "try" { v = try(file("none"), "default") }
+resource "r" "chosen" { v = false ? "${file("none")}" : "other" }
+`},
+			map[string]string{". r.cond": "no", ". r.try": "default", ". r.chosen": "other"}, nil,
+		},
+		{
+			"a missing file in a nested block",
+			map[string]string{"main.tf": `
+resource "r" "x" {
+  sub { w = "a${templatefile("../../out/none.tpl", {})}" }
+}
+`},
+			map[string]string{". r.x": "-+unknown"}, []gatehouse.GapCode{gatehouse.GapUnresolved},
+		},
+		{
+			"dynamic blocks of an unknown number",
+			map[string]string{"main.tf": `
+data "d" "x" {}
+resource "r" "x" {
+  dynamic "sub" {
+    for_each = data.d.x.list
+    content { w = "a" }
+  }
+}
+`},
+			map[string]string{". r.x": "-"}, []gatehouse.GapCode{gatehouse.GapUnknown},
+		},
+		{
+			"the workspace may be any",
+			map[string]string{"main.tf": `resource "r" "x" { v = terraform.workspace == "prod" ? "a" : "b" }`},
+			map[string]string{". r.x": "unknown"}, nil,
 		},
 		{
 			"JSON syntax",
@@ -270,7 +307,7 @@ resource "r" "x" { v = module.remote.id }
 				"template/a.tftpl":    strings.Repeat("%{if true}", 12_000) + strings.Repeat("%{endif}", 12_000),
 				"template/b.tf.json":  `{"locals": {"b": "` + strings.Repeat("%{if true}", 40_000) + `"}}`,
 			},
-			map[string]string{"template r.x": "unknown", "template r.y": "unknown"}, []gatehouse.GapCode{gatehouse.GapTooLarge},
+			map[string]string{"template r.x": "unknown", "template r.y": "unknown"}, []gatehouse.GapCode{gatehouse.GapTooLarge, gatehouse.GapUnresolved},
 		},
 		{
 			"functions that could fill the memory",
@@ -318,6 +355,37 @@ func doubling(n int) string {
 	return b.String() + "}\n"
 }
 
+// Values that are given win over those in files, for each root module.
+func TestGivenVars(t *testing.T) {
+	vars, err := ParseVars("prod.tfvars", []byte("in = \"given\"\nundeclared = 1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := []byte("variable \"in\" {}\nresource \"r\" \"x\" { v = var.in }\n")
+	files := map[string][]byte{"a/main.tf": text, "b/main.tf": text, "a/x.auto.tfvars": []byte("in = \"file\"\n")}
+	var mu sync.Mutex
+	roots := 0
+	problems, err := Evaluate(t.Context(), files, []Vars{{"in": cty.StringVal("earlier")}, vars}, func(c *Configuration) error {
+		mu.Lock()
+		defer mu.Unlock()
+		roots++
+		for _, b := range c.Modules.GetResourcesByType("r") {
+			if v := show(b.GetAttribute("v").Value()); v != "given" {
+				t.Errorf("%s: got %s", c.Dir, v)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(problems) > 0 || roots != 2 {
+		t.Errorf("got %d roots, %v, %v", roots, problems, err)
+	}
+	for name, text := range map[string]string{"bad.tfvars": "in = ", "ref.tfvars": "in = var.x", "bad.tfvars.json": "{"} {
+		if _, err := ParseVars(name, []byte(text)); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "line 1") {
+			t.Errorf("%s: got error %v", name, err)
+		}
+	}
+}
+
 // Each of many modules is evaluated.
 func TestManyModules(t *testing.T) {
 	const n = 100
@@ -354,7 +422,7 @@ func TestExponentialModules(t *testing.T) {
 func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := Evaluate(ctx, map[string][]byte{"main.tf": []byte(`resource "r" "x" {}`)}, func(*Configuration) error { return nil })
+	_, err := Evaluate(ctx, map[string][]byte{"main.tf": []byte(`resource "r" "x" {}`)}, nil, func(*Configuration) error { return nil })
 	if err == nil {
 		t.Error("a cancelled evaluation gave no error")
 	}

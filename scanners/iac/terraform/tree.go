@@ -26,7 +26,7 @@ type tree struct {
 	// the files.
 	blocks map[string]hcl.Blocks
 	// vars are the values that Terraform reads by itself, by directory.
-	vars map[string]map[string]cty.Value
+	vars map[string]Vars
 	// installed are the directories of modules that "terraform init" fetched,
 	// by directory of the root module and address of the call.
 	installed map[string]map[string]string
@@ -36,7 +36,7 @@ type tree struct {
 func newTree(files map[string][]byte) *tree {
 	t := &tree{
 		files: files, blocks: map[string]hcl.Blocks{},
-		vars: map[string]map[string]cty.Value{}, installed: map[string]map[string]string{},
+		vars: map[string]Vars{}, installed: map[string]map[string]string{},
 	}
 	var names []string
 	for name := range files {
@@ -212,6 +212,19 @@ func (t *tree) addConfig(name string) {
 	}
 }
 
+// Vars are values of input variables by name.
+type Vars map[string]cty.Value
+
+// ParseVars reads a file of values, in JSON if its name ends in ".json".
+func ParseVars(name string, data []byte) (Vars, error) {
+	t := &tree{files: map[string][]byte{name: data}, vars: map[string]Vars{}}
+	t.addVars(name)
+	if len(t.problems) > 0 {
+		return nil, fmt.Errorf("read %q: %s", name, t.problems[0].Reason)
+	}
+	return t.vars[path.Dir(name)], nil
+}
+
 func (t *tree) addVars(name string) {
 	file := t.parse(name)
 	if file == nil {
@@ -224,7 +237,7 @@ func (t *tree) addVars(name string) {
 	}
 	dir := path.Dir(name)
 	if t.vars[dir] == nil {
-		t.vars[dir] = map[string]cty.Value{}
+		t.vars[dir] = Vars{}
 	}
 	for _, attr := range attrs {
 		v, diags := attr.Expr.Value(nil)

@@ -6,7 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aquasecurity/trivy/pkg/iac/terraform"
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/gatehouse-sec/gatehouse"
 )
@@ -61,4 +64,108 @@ func inDir(file, dir string) bool {
 		return dir == "." || dir == ""
 	}
 	return file[:i] == dir
+}
+
+// reportUndecided says what of a module and those below it is not known, and
+// would otherwise be as if it were not there: blocks whose number is unknown,
+// and files that expressions read and that are not among the given ones.
+func (m *module) reportUndecided() {
+	for _, b := range m.blocks {
+		m.undecided(b, b.FullName())
+	}
+	for _, child := range m.children {
+		if child != nil {
+			child.reportUndecided()
+		}
+	}
+}
+
+func (m *module) undecided(b *terraform.Block, entry string) {
+	if b.Type() == "dynamic" && !b.IsExpanded() {
+		if v := b.GetAttribute("for_each").Value(); v == cty.NilVal || !v.IsWhollyKnown() {
+			m.eval.problem(gatehouse.GapUnknown, b.HCLBlock().DefRange, entry,
+				"how many blocks %q it has is not known, so they were not judged; give values to the variables that this depends on", b.TypeLabel())
+		}
+	}
+	for _, attr := range b.GetAttributes() {
+		if expr, ok := attr.HCLAttribute().Expr.(hclsyntax.Expression); ok {
+			_ = hclsyntax.Walk(expr, &fileCalls{ctx: b.Context().Inner(), skip: map[hclsyntax.Expression]bool{}, unread: func(call *hclsyntax.FunctionCallExpr, file, reason string) {
+				m.eval.problem(gatehouse.GapUnresolved, call.Range(), entry, "%s(%q) has no value, as %s, so what depends on it was not judged", call.Name, file, reason)
+			}})
+		}
+	}
+	for _, child := range b.AllBlocks() {
+		m.undecided(child, entry)
+	}
+}
+
+// fileCalls finds the calls in an expression that read a file and fail. It
+// leaves out what is not evaluated, or may fail.
+type fileCalls struct {
+	ctx    *hcl.EvalContext
+	skip   map[hclsyntax.Expression]bool
+	depth  int // in what is left out
+	unread func(call *hclsyntax.FunctionCallExpr, file, reason string)
+}
+
+// Enter is called before the children of a node.
+func (w *fileCalls) Enter(n hclsyntax.Node) hcl.Diagnostics {
+	expr, ok := n.(hclsyntax.Expression)
+	if w.depth > 0 || ok && w.skip[expr] {
+		w.depth++
+		return nil
+	}
+	switch expr := expr.(type) {
+	case *hclsyntax.ConditionalExpr:
+		if v, known := w.value(expr.Condition); known && v.Type() == cty.Bool {
+			w.skip[expr.TrueResult], w.skip[expr.FalseResult] = v.False(), v.True()
+		}
+	case *hclsyntax.FunctionCallExpr:
+		if expr.Name == "try" || expr.Name == "can" {
+			for _, arg := range expr.Args {
+				w.skip[arg] = true
+			}
+		}
+		w.call(expr)
+	}
+	return nil
+}
+
+// Exit is called after the children of a node.
+func (w *fileCalls) Exit(hclsyntax.Node) hcl.Diagnostics {
+	w.depth = max(0, w.depth-1)
+	return nil
+}
+
+func (w *fileCalls) call(call *hclsyntax.FunctionCallExpr) {
+	if call.Name != "templatefile" && (!strings.HasPrefix(call.Name, "file") || call.Name == "fileexists" || call.Name == "fileset") || len(call.Args) == 0 {
+		return
+	}
+	file, known := w.value(call.Args[0])
+	if !known || file.Type() != cty.String {
+		return
+	}
+	_, diags := call.Value(w.ctx)
+	if !diags.HasErrors() {
+		return
+	}
+	reason := fmt.Sprintf("the file is not in the target, or is larger than %d bytes, or not of a kind that is read", maxFileBytes)
+	exists := &hclsyntax.FunctionCallExpr{Name: "fileexists", Args: call.Args[:1], NameRange: call.NameRange, OpenParenRange: call.OpenParenRange, CloseParenRange: call.CloseParenRange}
+	if v, known := w.value(exists); known && v.Type() == cty.Bool && v.True() {
+		_, reason = firstError(diags)
+		if _, detail, ok := strings.Cut(reason, "failed: "); ok {
+			reason = detail
+		}
+	}
+	w.unread(call, file.AsString(), reason)
+}
+
+// value is the value of an expression, and whether it is known.
+func (w *fileCalls) value(expr hclsyntax.Expression) (cty.Value, bool) {
+	v, diags := expr.Value(w.ctx)
+	if diags.HasErrors() || v == cty.NilVal {
+		return cty.NilVal, false
+	}
+	v, _ = v.Unmark()
+	return v, v.IsKnown() && !v.IsNull()
 }
