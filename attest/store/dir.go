@@ -36,6 +36,9 @@ const (
 	endVerdict  = ".verdict.json"
 )
 
+// Ends are how the names of the files of a [Dir] end.
+func Ends() []string { return []string{endLines, endEnvelope, endBundle, endVerdict} }
+
 // Put stores an attestation of an artifact in the place of the one of the same kind.
 // Kind is a short name of the predicate type, such as vsa. It returns the files
 // that were written.

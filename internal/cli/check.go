@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/attest/sign"
 	"github.com/gatehouse-sec/gatehouse/internal/render"
 	"github.com/gatehouse-sec/gatehouse/policies"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets"
@@ -18,6 +19,9 @@ type checkFlags struct {
 	scanFlags
 	policyFlags
 	waivers string
+
+	attest bool // sign the verdict
+	attestFlags
 }
 
 func (a *app) checkCommand() *cobra.Command {
@@ -42,13 +46,30 @@ what 'gatehouse db import' or 'gatehouse db pull' put in place.`,
 	f.scanFlags.register(cmd)
 	f.policyFlags.register(cmd)
 	cmd.Flags().StringVar(&f.waivers, "waivers", "", "waiver file (default: gatehouse.waivers.yaml beside the configuration)")
+	cmd.Flags().BoolVar(&f.attest, "attest", false, "sign the verdict; see 'gatehouse attest'")
+	f.attestFlags.register(cmd)
 	return cmd
 }
 
 func (a *app) check(cmd *cobra.Command, f *checkFlags, args []string) error {
+	var key *sign.Key
+	if f.attest {
+		var err error
+		if key, err = a.signingKey(f.attestFlags); err != nil {
+			return err
+		}
+	} else if f.key != "" {
+		return errors.New("--key signs nothing without --attest")
+	}
 	j, err := a.judge(cmd.Context(), f, args)
 	if err != nil {
 		return err
+	}
+	if key != nil {
+		path, _ := targetArg(args)
+		if err := a.attestVerdict(f.attestFlags, key, j, path); err != nil {
+			return fmt.Errorf("the verdict was %s, but it was not attested: %w", j.verdict.Outcome, err)
+		}
 	}
 	in := render.Input{Report: j.report, Verdict: &j.verdict, PathPrefix: j.prefix, Verbose: a.verbose, Elapsed: j.took}
 	if err := a.writeOutputs(j.outputs, in); err != nil {
@@ -91,6 +112,11 @@ func (a *app) judge(ctx context.Context, f *checkFlags, args []string) (*judged,
 	set, err := policies.Load(ctx, options)
 	if err != nil {
 		return nil, err
+	}
+	if f.attest {
+		if err := leaveOutAttestations(cfg, path, f.dir); err != nil {
+			return nil, err
+		}
 	}
 	scan, err := a.scan(ctx, cfg, &f.scanFlags, path, set.NeedsDocuments(), now)
 	if err != nil {

@@ -124,6 +124,20 @@ type SCA struct {
 type IaC struct {
 	// StrictPipelines asks for hardening on top of flaws.
 	StrictPipelines bool `yaml:"strict_pipelines" json:"strict_pipelines,omitempty" jsonschema:"description=Whether to report also what most delivery pipelines do without harm\\, such as actions of GitHub itself used by tag. Default: false."`
+	// Helm says how charts are deployed. A chart that is not named is rendered
+	// with its own values.
+	Helm []Helm `yaml:"helm" json:"helm,omitempty" jsonschema:"description=How Helm charts are deployed. A chart that stands here several times is rendered for each; one that does not is rendered with its own values."`
+}
+
+// Helm is one way in which a chart is deployed.
+type Helm struct {
+	Chart       string         `yaml:"chart" json:"chart" jsonschema:"description=Directory of the chart\\, relative to the target."`
+	Values      []string       `yaml:"values" json:"values,omitempty" jsonschema:"description=Files of values. Each wins over those before it."`
+	Set         map[string]any `yaml:"set" json:"set,omitempty" jsonschema:"description=Values by key\\, such as image.tag. They win over files."`
+	KubeVersion string         `yaml:"kube_version" json:"kube_version,omitempty" jsonschema:"description=Version of Kubernetes that templates see. Default: a recent one."`
+	APIVersions []string       `yaml:"api_versions" json:"api_versions,omitempty" jsonschema:"description=API versions that templates see\\, on top of those of Kubernetes."`
+	Release     string         `yaml:"release" json:"release,omitempty" jsonschema:"description=Name of the release. Default: release-name."`
+	Namespace   string         `yaml:"namespace" json:"namespace,omitempty" jsonschema:"description=Namespace of the release. Default: default."`
 }
 
 // VEX says what is known about vulnerabilities in what is scanned.
@@ -245,6 +259,11 @@ func (c *Config) Validate() error {
 			bad("exclude %q: globs are relative to the target, without / or ./ or ../ in front", e.Path)
 		}
 	}
+	for _, h := range c.IaC.Helm {
+		if h.Chart == "" {
+			bad("an entry of iac.helm has no chart; name its directory, relative to the target")
+		}
+	}
 	if c.Limits.MaxFileBytes < 0 {
 		bad("limits.max_file_bytes is negative")
 	}
@@ -361,6 +380,7 @@ var variables = []Variable{
 	{"GATEHOUSE_CACHE_DIR", "directory of kept results", "cache.dir", text(func(c *Config) *string { return &c.Cache.Dir })},
 	{"GATEHOUSE_OUTPUT", "outputs of check, separated by commas", "", list(func(c *Config) *[]string { return &c.Output })},
 	{"GATEHOUSE_TIME", "evaluation time, as RFC 3339", "", func(c *Config, v string) (err error) { c.Time, err = ParseTime(v); return err }},
+	{"GATEHOUSE_PASSWORD", "password of the private key that signs; may be empty", "", nil}, // read by the command line
 	{"GATEHOUSE_FINGERPRINT_KEY", "key of fingerprints of secrets", "", text(func(c *Config) *string { return &c.FingerprintKey })},
 }
 

@@ -67,6 +67,18 @@ const (
 	// in recursive consumers, and no configuration nests over 100.
 	MaxNesting = 500
 
+	// MaxPipelineScriptBytes bounds the commands of one delivery pipeline that
+	// are judged; each costs some microseconds. GitLab refuses files over 2 MiB
+	// with all that they include (max_yaml_size_bytes), and most of a file is
+	// not commands.
+	MaxPipelineScriptBytes = 1 << 20
+
+	// MaxPipelineSteps bounds the steps, and the pasted expressions, of one
+	// delivery pipeline that are judged. GitHub refuses runs of more than 256
+	// jobs (usage limits of GitHub Actions, job matrix), and no workflow
+	// measured has over 200 steps in one file.
+	MaxPipelineSteps = 10_000
+
 	// MaxExpressionBytes is the longest expression of a delivery pipeline that
 	// is parsed. GitHub refuses expressions over 21,000 characters
 	// (actions/runner, ExpressionConstants.MaxLength).
@@ -250,6 +262,13 @@ const (
 	// MaxAttestations bounds the attestations of one subject. Kyverno refuses
 	// images with more than 50 referrers.
 	MaxAttestations = 200
+
+	// MaxKeyBytes is the largest file with a key. An RSA key of 16,384 bits has
+	// 13 KB in PEM.
+	MaxKeyBytes = 64 << 10
+
+	// MaxPolicyFileBytes is the largest file that says what must be attested.
+	MaxPolicyFileBytes = 1 << 20
 
 	// MaxTrustedRootBytes is the largest trusted root. That of the public
 	// sigstore has 7 KB; Kyverno takes 1 MiB.

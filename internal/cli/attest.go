@@ -1,0 +1,293 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json/jsontext"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/attest"
+	"github.com/gatehouse-sec/gatehouse/attest/sign"
+	"github.com/gatehouse-sec/gatehouse/attest/store"
+	"github.com/gatehouse-sec/gatehouse/internal/config"
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
+	"github.com/gatehouse-sec/gatehouse/internal/render"
+)
+
+// defaultVerifierID is the id of the verifier in summaries unless another is given.
+const defaultVerifierID = "https://github.com/gatehouse-sec/gatehouse"
+
+// attestFlags say how a verdict becomes an attestation.
+type attestFlags struct {
+	key         string
+	dir         string
+	name        string
+	resourceURI string
+	verifierID  string
+	policyURI   string
+}
+
+func (f *attestFlags) register(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.key, "key", "", "private key that signs, as 'gatehouse key generate' or cosign makes it")
+	fl.StringVar(&f.dir, "attestations", "attestations", "directory of attestations")
+	fl.StringVar(&f.name, "name", "", "what the artifact is called in names of files (default: the name of the target)")
+	fl.StringVar(&f.resourceURI, "resource-uri", "", "where consumers get the artifact (default pkg:generic/NAME)")
+	fl.StringVar(&f.verifierID, "verifier-id", defaultVerifierID, "URI of who decides; consumers pair it with the key")
+	fl.StringVar(&f.policyURI, "policy-uri", "", "where the policies are (default: a URN of their digest)")
+}
+
+func (a *app) attestCommand() *cobra.Command {
+	var f checkFlags
+	var at attestFlags
+	var predicate, predicateType string
+	cmd := &cobra.Command{
+		Use:   "attest [PATH] --key KEY",
+		Short: "Judge, and sign the verdict as an attestation",
+		Long: `attest judges PATH (default: the current directory) as check does, and signs the
+verdict as a SLSA Verification Summary Attestation. It is the same as
+'check --attest', but for --predicate.
+
+A pass is written to the directory of attestations in three forms: a line of
+NAME.intoto.jsonl, NAME.vsa.dsse.json and NAME.vsa.sigstore.json. A verdict that
+is no pass is written to NAME.verdict.json, in a form that no verifier takes for
+an attestation, and a summary of an earlier pass is removed. The report goes to
+NAME.report.json; the summary has its digest.
+
+With --predicate, the predicate in FILE is signed instead, and nothing is judged.`,
+		Example: `  gatehouse attest . --key release.key
+  gatehouse attest app.tar.gz --key release.key --resource-uri https://dl.example/app.tar.gz
+  gatehouse attest app.tar.gz --key release.key --predicate bom.json --type cyclonedx`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if predicate == "" {
+				f.attest, f.attestFlags = true, at
+				return a.check(cmd, &f, args)
+			}
+			return a.attestPredicate(cmd.Context(), &f.scanFlags, at, args, predicate, predicateType)
+		},
+	}
+	f.scanFlags.register(cmd)
+	f.policyFlags.register(cmd)
+	cmd.Flags().StringVar(&f.waivers, "waivers", "", "waiver file (default: gatehouse.waivers.yaml beside the configuration)")
+	at.register(cmd)
+	cmd.Flags().StringVar(&predicate, "predicate", "", "file with a predicate in JSON to sign instead of a verdict")
+	cmd.Flags().StringVar(&predicateType, "type", "", "type of the predicate: a URI, or such as cyclonedx, spdxjson, openvex, slsaprovenance1")
+	return cmd
+}
+
+// attestVerdict signs the verdict and stores it.
+func (a *app) attestVerdict(f attestFlags, key *sign.Key, j *judged, path string) error {
+	name := cmp.Or(f.name, artifactName(path))
+	var report bytes.Buffer
+	renderJSON, err := render.ByName("json")
+	if err != nil {
+		return err
+	}
+	if err := renderJSON(&report, render.Input{Report: j.report, Verdict: &j.verdict, PathPrefix: j.prefix}); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(report.Bytes())
+	subject, err := subjectOf(j.report, name)
+	if err != nil {
+		return err
+	}
+	s, err := attest.NewVSA(j.report, &j.verdict, attest.VSAOptions{
+		Subject:      []attest.ResourceDescriptor{subject},
+		ResourceURI:  cmp.Or(f.resourceURI, defaultResourceURI(name)),
+		VerifierID:   f.verifierID,
+		PolicyURI:    cmp.Or(f.policyURI, "urn:gatehouse:policy:"+j.verdict.Policy.Digest),
+		ReportDigest: attest.Digest("sha256:" + hex.EncodeToString(sum[:])),
+	})
+	if err != nil {
+		return err
+	}
+	dir := store.Dir(f.dir)
+	if j.verdict.Outcome != gatehouse.OutcomePass {
+		e, err := key.SignVerdict(s)
+		if err != nil {
+			return err
+		}
+		file, err := dir.PutVerdict(name, e)
+		if err != nil {
+			return err
+		}
+		a.say("the verdict is no pass: it is signed in %s, which is no attestation", file)
+	} else if err := a.storeStatement(dir, key, name, store.KindSummary, s); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(f.dir, name+endReport), func(w io.Writer) error {
+		_, err := w.Write(report.Bytes())
+		return err
+	})
+}
+
+func (a *app) storeStatement(dir store.Dir, key *sign.Key, name, kind string, s attest.Statement) error {
+	e, err := key.Sign(s)
+	if err != nil {
+		return err
+	}
+	bundle, err := attest.KeyBundle(e, key.Public())
+	if err != nil {
+		return err
+	}
+	files, err := dir.Put(name, kind, e, bundle)
+	if err != nil {
+		return err
+	}
+	a.say("the attestation is in %s", strings.Join(files, ", "))
+	return nil
+}
+
+// attestPredicate signs a predicate that somebody else made.
+func (a *app) attestPredicate(ctx context.Context, scan *scanFlags, f attestFlags, args []string, file, kind string) error {
+	if kind == "" {
+		return errors.New("--predicate needs --type, such as cyclonedx")
+	}
+	uri, err := attest.PredicateType(kind)
+	if err != nil {
+		return err
+	}
+	if uri == attest.PredicateVSA {
+		return errors.New("a verification summary is made of a verdict: leave --predicate out")
+	}
+	data, err := config.ReadBounded(file, limits.MaxAttestationBytes)
+	if err != nil {
+		return fmt.Errorf("read the predicate: %w", err)
+	}
+	if !jsontext.Value(data).IsValid() {
+		return fmt.Errorf("the predicate in %s is not JSON, or has a key twice", file)
+	}
+	key, err := a.signingKey(f)
+	if err != nil {
+		return err
+	}
+	path, _ := targetArg(args)
+	report, err := a.digestTarget(ctx, scan, path, f.dir)
+	if err != nil {
+		return err
+	}
+	name := cmp.Or(f.name, artifactName(path))
+	subject, err := subjectOf(report, name)
+	if err != nil {
+		return err
+	}
+	s, err := attest.NewStatement([]attest.ResourceDescriptor{subject}, uri, jsontext.Value(data))
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if uri == kind { // a URI is no name of a file
+		kind = "predicate-" + shortHash(uri)
+	}
+	return a.storeStatement(store.Dir(f.dir), key, name, kind, s)
+}
+
+func shortHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:4])
+}
+
+func (a *app) signingKey(f attestFlags) (*sign.Key, error) {
+	if f.key == "" {
+		return nil, errors.New("--key is missing: make a key with 'gatehouse key generate'")
+	}
+	return a.loadKey(f.key)
+}
+
+// digestTarget reads the target, to know its digest, and looks for nothing in it.
+func (a *app) digestTarget(ctx context.Context, f *scanFlags, path, attestations string) (*gatehouse.Report, error) {
+	_, dir := targetArg([]string{path})
+	cfg, err := a.loadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.apply(cfg); err != nil {
+		return nil, err
+	}
+	if err := leaveOutAttestations(cfg, path, attestations); err != nil {
+		return nil, err
+	}
+	target, err := gatehouse.OpenTarget(path)
+	if err != nil {
+		return nil, err
+	}
+	defer target.Close()
+	reader := &gatehouse.Scanner{
+		Name: "digest", Doc: "Reads files", Reads: "all files", Version: "1",
+		Want:     func(gatehouse.FileInfo) gatehouse.Want { return gatehouse.Want{} },
+		ScanFile: func(context.Context, *gatehouse.File, *gatehouse.Pass) error { return nil },
+	}
+	report, err := gatehouse.Scan(ctx, target, []*gatehouse.Scanner{reader}, gatehouse.ScanOptions{Tool: tool(), Exclude: cfg.Excluder(), MaxFileBytes: cfg.Limits.MaxFileBytes})
+	if err != nil {
+		return nil, err
+	}
+	for _, gap := range report.Coverage.Gaps {
+		if gap.Code == gatehouse.GapUnreadable {
+			return nil, fmt.Errorf("the digest of %s cannot be computed: %s: %s", path, gap.Path, gap.Reason)
+		}
+	}
+	return report, nil
+}
+
+// subjectOf is what was scanned: for a file its own digest, for a directory that of
+// the listing of all files; see [gatehouse.TargetInfo].
+func subjectOf(r *gatehouse.Report, name string) (attest.ResourceDescriptor, error) {
+	digest := r.Target.Digest
+	if r.Target.Kind == gatehouse.TargetFile {
+		if len(r.Coverage.Files) != 1 || r.Coverage.Files[0].SHA256 == "" {
+			return attest.ResourceDescriptor{}, fmt.Errorf("the file %s was not read as a whole, so it has no digest", r.Target.Name)
+		}
+		digest = "sha256:" + r.Coverage.Files[0].SHA256
+	}
+	d, err := attest.ParseDigest(digest)
+	if err != nil {
+		return attest.ResourceDescriptor{}, err
+	}
+	return attest.ResourceDescriptor{Name: name, Digest: map[string]string{"sha256": d.Hex()}}, nil
+}
+
+// artifactName is the last part of the path, that of the directory for ".".
+func artifactName(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return filepath.Base(path)
+}
+
+// leaveOutAttestations excludes the files of the directory of attestations, if it is
+// in the target: the digest of the target would change with each of them.
+func leaveOutAttestations(cfg *config.Config, target, dir string) error {
+	root, err := filepath.Abs(target)
+	if err != nil {
+		return err
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	rel, err := filepath.Rel(root, abs)
+	if err != nil || !filepath.IsLocal(rel) {
+		return nil
+	}
+	for _, end := range append(store.Ends(), endReport) {
+		cfg.Exclude = append(cfg.Exclude, config.Exclude{Path: filepath.ToSlash(filepath.Join(rel, "*"+end)), Reason: "attestations of the target itself"})
+	}
+	return nil
+}
+
+// endReport ends the name of the report that a summary has the digest of.
+const endReport = ".report.json"
+
+// defaultResourceURI is what consumers can compute from the name alone.
+func defaultResourceURI(name string) string { return "pkg:generic/" + url.PathEscape(name) }
