@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/internal/ospkg"
 	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/inventory"
+	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/licensetext"
 	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/similar"
 )
 
@@ -30,7 +31,7 @@ import (
 const Name = "sca"
 
 // resultVersion changes with each change of the code that gives other results.
-const resultVersion = "11"
+const resultVersion = "12"
 
 // New returns the scanner. Without a database (nil) it lists components only,
 // and each file with packages gets a gap that says why: a sentence with the
@@ -42,7 +43,7 @@ func New(db Database, why string) (*gatehouse.Scanner, error) {
 		Name: Name,
 		Doc: "Dependencies with known vulnerabilities\n\n" +
 			"Reads lockfiles and manifests, lists the packages they name, and matches each against the vulnerability database.",
-		Reads:     "lockfiles and manifests of package managers",
+		Reads:     "lockfiles and manifests of package managers, texts of licences",
 		Version:   resultVersion,
 		Want:      want,
 		ScanFile:  s.scanFile,
@@ -68,6 +69,8 @@ func New(db Database, why string) (*gatehouse.Scanner, error) {
 type scanner struct {
 	matcher *matcher // nil without a database
 	why     string   // there is none
+
+	licenses licensetext.Classifier
 }
 
 func want(f gatehouse.FileInfo) gatehouse.Want {
@@ -76,7 +79,11 @@ func want(f gatehouse.FileInfo) gatehouse.Want {
 	}
 	format := inventory.FormatOf(f.Path)
 	if format == nil && path.Base(f.Path) != inventory.PomFile {
-		return gatehouse.Want{Scan: inventory.InstalledOf(f.Path, f.Bytes, f.Mode) != nil}
+		if inventory.InstalledOf(f.Path, f.Bytes, f.Mode) != nil {
+			return gatehouse.Want{Scan: true}
+		}
+		text := isLicenseFile(f)
+		return gatehouse.Want{Scan: text, Aside: text}
 	}
 	if dir := installedIn(f.Path); dir != "" {
 		return gatehouse.Want{Skip: fmt.Sprintf("below %s: the lockfile of an installed package does not say what is installed", dir)}
@@ -159,7 +166,8 @@ func groups(files []gatehouse.FileInfo) []gatehouse.Group {
 	if len(maven.Owned) > 0 {
 		all = append(all, maven)
 	}
-	return append(all, systemGroups(files)...)
+	all = append(all, systemGroups(files)...)
+	return append(all, licenseGroups(files)...)
 }
 
 // coveredManifests gives for each lockfile the manifests that it covers: those
@@ -214,6 +222,10 @@ func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.
 		}
 		return err
 	}
+	if isLicenseFile(f.FileInfo) {
+		of, _ := owner(f.Path)
+		return s.scanLicense(f, of, p)
+	}
 	return nil
 }
 
@@ -223,6 +235,8 @@ func (s *scanner) scanGroup(ctx context.Context, g *gatehouse.Group, p *gatehous
 		return s.scanPoms(ctx, g.Files, g.Owned, p)
 	case systemGroup:
 		return s.scanSystem(ctx, g, p)
+	case licenseGroup:
+		return s.scanLicenses(g, p)
 	}
 	if len(g.Owned) != 1 {
 		return fmt.Errorf("a group of type %q has %d files instead of 1", g.Type, len(g.Owned))
