@@ -35,6 +35,8 @@ type Options struct {
 	// Combine gives document policies one list of {path, contents} instead of
 	// one document at a time.
 	Combine bool
+	// DocumentsOnly leaves out the packages that judge a report.
+	DocumentsOnly bool
 	// Settings take the place of defaults of the baseline pack:
 	// {"vulnerabilities": {"deny": "CRITICAL"}}. A key may also be written
 	// with a dot: {"vulnerabilities.deny": "CRITICAL"}.
@@ -227,6 +229,7 @@ func reserved(path string) bool {
 func (b *bundle) choose(opts Options) ([]*pkg, error) {
 	var errs []error
 	var chosen, left []*pkg
+	var ofReport []string
 	namespaces := opts.Namespaces
 	if namespaces == nil {
 		namespaces = []string{"main"}
@@ -245,6 +248,10 @@ func (b *bundle) choose(opts Options) ([]*pkg, error) {
 			}
 		}
 		switch {
+		case p.input == InputReport && opts.DocumentsOnly:
+			if len(p.rules) > 0 {
+				ofReport = append(ofReport, path)
+			}
 		case p.input == InputReport, opts.AllNamespaces, named:
 			errs = append(errs, p.problems...)
 			if len(p.rules) > 0 {
@@ -271,6 +278,9 @@ func (b *bundle) choose(opts Options) ([]*pkg, error) {
 			continue
 		}
 		errs = append(errs, fmt.Errorf("namespace %q is not the package of any policy%s", ns, nearest.Hint(ns, b.userPackages())))
+	}
+	if len(errs) == 0 && len(chosen) == 0 && len(ofReport) > 0 {
+		errs = append(errs, fmt.Errorf("all policies there are judge the report of a scan (%s), and none judges documents; run gatehouse check", strings.Join(ofReport, ", ")))
 	}
 	if len(errs) == 0 && len(opts.Policies) > 0 && !slices.ContainsFunc(chosen, func(p *pkg) bool { return !p.embedded }) {
 		errs = append(errs, fmt.Errorf("the policies in %s have no rule called deny, violation or warn", nearest.Quote(sourceNames(opts.Policies), ", ")))

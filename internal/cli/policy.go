@@ -19,11 +19,11 @@ import (
 func (a *app) policyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
-		Short: "Test, list and explain policies",
+		Short: "Evaluate, test, list and explain policies",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.policyTestCommand(), a.policyListCommand(), a.policyExplainCommand())
+	cmd.AddCommand(a.policyEvalCommand(), a.policyTestCommand(), a.policyListCommand(), a.policyExplainCommand())
 	return cmd
 }
 

@@ -14,10 +14,13 @@ package config
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
+	"github.com/gatehouse-sec/gatehouse/internal/nearest"
 )
 
 // version changes with the results that the code of this package gives.
@@ -25,22 +28,73 @@ const version = "2"
 
 // New returns the scanner. It finds no problems and so has no rules; it only
 // adds documents.
-func New() *gatehouse.Scanner {
+func New() *gatehouse.Scanner { return newScanner(&parsing{}) }
+
+// Options say how files are read that somebody named one by one.
+type Options struct {
+	// Parser is the format of all files, one of [Parsers]; empty means that
+	// their names tell.
+	Parser string
+	// Named reports whether the user named a file, rather than a directory that
+	// it is in. Such a file must give a document.
+	Named func(path string) bool
+	// Jsonnet evaluates a Jsonnet file to JSON. Nil skips such files: they are
+	// programs.
+	Jsonnet func(ctx context.Context, path string, data []byte) ([]byte, error)
+}
+
+// NewFor returns the scanner for named files. The error is for an unknown
+// parser.
+func NewFor(o Options) (*gatehouse.Scanner, error) {
+	p := &parsing{Options: o}
+	if o.Parser != "" {
+		if p.format = formatNamed(o.Parser); p.format == nil {
+			return nil, fmt.Errorf("there is no parser %q: want one of %s%s", o.Parser, strings.Join(Parsers(), ", "), nearest.Hint(o.Parser, Parsers()))
+		}
+	}
+	return newScanner(p), nil
+}
+
+// parsing is how files are read.
+type parsing struct {
+	Options
+	format *format // of all files; nil if their names tell
+}
+
+func newScanner(p *parsing) *gatehouse.Scanner {
 	return &gatehouse.Scanner{
 		Name:     "config",
 		Doc:      "Configuration files as documents for policies\n\nIt reports no problems itself.",
 		Reads:    "YAML, JSON, TOML, HCL, INI, properties, dotenv, XML, Dockerfiles, ignore files and CODEOWNERS",
 		Version:  version,
 		Rules:    []gatehouse.Rule{},
-		Want:     want,
-		ScanFile: scanFile,
-		Canaries: []gatehouse.Canary{{Name: "two YAML documents", Path: "canary.yaml", Documents: 2,
+		Want:     p.want,
+		ScanFile: p.scanFile,
+		Canaries: []gatehouse.Canary{{Name: "two YAML documents", Path: canary, Documents: 2,
 			Data: func() []byte { return []byte("a: &x {b: 1}\n---\nc: [true]\n") }}},
 	}
 }
 
-func want(f gatehouse.FileInfo) gatehouse.Want {
-	if formatOf(f.Path) != nil {
+// canary is the sample of the scanner, which is YAML whatever the parser.
+const canary = "canary.yaml"
+
+func (p *parsing) named(path string) bool { return p.Named != nil && p.Named(path) }
+
+func (p *parsing) formatOf(path string) *format {
+	if p.format != nil && path != canary {
+		return p.format
+	}
+	return formatOf(path)
+}
+
+func (p *parsing) want(f gatehouse.FileInfo) gatehouse.Want {
+	format := p.formatOf(f.Path)
+	switch {
+	case p.named(f.Path):
+		return gatehouse.Want{Scan: true}
+	case format == jsonnetFormat && p.Jsonnet == nil:
+		return gatehouse.Want{Skip: "program that makes configuration; judge what it makes, or name it to gatehouse policy eval"}
+	case format != nil:
 		return gatehouse.Want{Scan: true}
 	}
 	return gatehouse.Want{Skip: templateOf(f.Path)}
@@ -66,13 +120,16 @@ func (d *document) encode() error {
 	return err
 }
 
-func scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
-	format := formatOf(f.Path)
+func (p *parsing) scanFile(ctx context.Context, f *gatehouse.File, pass *gatehouse.Pass) error {
+	format := p.formatOf(f.Path)
 	if format == nil {
-		return fmt.Errorf("the format of %q is not known", f.Path)
+		return fmt.Errorf("the name does not tell the format; say which one it is with --parser: %s", strings.Join(Parsers(), ", "))
 	}
 	if reason := templateContent(f.Path, f.Data); reason != "" {
-		p.Skip(reason)
+		if p.named(f.Path) {
+			return fmt.Errorf("it is a %s, which is no document; render it and judge the result", reason)
+		}
+		pass.Skip(reason)
 		return nil
 	}
 	if len(f.Data) > limits.MaxYAMLBytes {
@@ -82,9 +139,12 @@ func scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	docs, err := format.parse(f.Data)
+	docs, err := p.parse(ctx, format, f)
 	if err != nil {
 		return err
+	}
+	if len(docs) == 0 && p.named(f.Path) {
+		return errors.New("it has no document, so nothing of it was judged")
 	}
 	// All or nothing: half a file would be judged as if it were whole.
 	out := make([]gatehouse.Document, len(docs))
@@ -98,9 +158,32 @@ func scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
 		out[i] = gatehouse.Document{Format: format.name, Index: d.index, Line: d.line, JSON: d.json, Positions: d.positions}
 	}
 	for _, d := range out {
-		p.AddDocument(d)
+		pass.AddDocument(d)
 	}
 	return nil
+}
+
+func (p *parsing) parse(ctx context.Context, format *format, f *gatehouse.File) ([]document, error) {
+	if format != jsonnetFormat {
+		return format.parse(f.Data)
+	}
+	if p.Jsonnet == nil {
+		return nil, errors.New("it is a Jsonnet program, which is not run here; judge what it makes")
+	}
+	data, err := p.Jsonnet(ctx, f.Path, f.Data)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > limits.MaxYAMLBytes {
+		return nil, &gatehouse.Unscannable{Code: gatehouse.GapTooLarge, Reason: fmt.Sprintf(
+			"the Jsonnet makes %d bytes of JSON, more than the %d that are parsed", len(data), limits.MaxYAMLBytes)}
+	}
+	docs, err := parseJSON(data)
+	for i := range docs {
+		// The places are those of the JSON, which nobody has.
+		docs[i].line, docs[i].positions = 1, nil
+	}
+	return docs, err
 }
 
 // invalid says that a file cannot be parsed. The reason must not quote the

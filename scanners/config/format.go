@@ -26,7 +26,32 @@ var (
 	xmlFormat        = &format{"xml", parseXML}
 	ignoreFormat     = &format{"ignore", parseIgnore}
 	ownersFormat     = &format{"codeowners", parseCodeowners}
+	// jsonnetFormat is not parsed but run.
+	jsonnetFormat = &format{name: "jsonnet"}
 )
+
+func formats() []*format {
+	return []*format{ownersFormat, dockerFormat, dotenvFormat, hclFormat, ignoreFormat, iniFormat, jsonFormat, jsoncFormat, jsonnetFormat,
+		propertiesFormat, tomlFormat, xmlFormat, yamlFormat}
+}
+
+// Parsers lists the names of the formats, sorted. They are those of conftest.
+func Parsers() []string {
+	var names []string
+	for _, f := range formats() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+func formatNamed(name string) *format {
+	for _, f := range formats() {
+		if f.name == name {
+			return f
+		}
+	}
+	return nil
+}
 
 var byExtension = map[string]*format{
 	".yaml": yamlFormat, ".yml": yamlFormat,
@@ -40,6 +65,7 @@ var byExtension = map[string]*format{
 	".properties": propertiesFormat,
 	".env":        dotenvFormat,
 	".xml":        xmlFormat,
+	".jsonnet":    jsonnetFormat,
 	".dockerfile": dockerFormat, ".containerfile": dockerFormat,
 }
 
@@ -77,7 +103,7 @@ func commentedJSON(base, dir string) bool {
 // templateExtension returns the extension by which a template is known, or "".
 func templateExtension(base string) string {
 	switch ext := path.Ext(base); ext {
-	case ".tpl", ".tmpl", ".gotmpl", ".j2", ".jinja", ".jinja2", ".erb", ".mustache", ".hbs", ".tftpl", ".ytt", ".jsonnet":
+	case ".tpl", ".tmpl", ".gotmpl", ".j2", ".jinja", ".jinja2", ".erb", ".mustache", ".hbs", ".tftpl", ".ytt":
 		return ext
 	}
 	return ""
