@@ -97,6 +97,9 @@ func outsideTemplate(doc *yaml.Node) []gatehouse.Gap {
 		key, value := document.Resolve(resources.Content[i]), document.Resolve(resources.Content[i+1])
 		switch typ := document.String(value, "Type"); {
 		case typ == "AWS::CloudFormation::Stack" || typ == "AWS::Serverless::Application":
+			if document.String(value, "Metadata", "aws:asset:property") == "TemplateURL" && document.String(value, "Metadata", "aws:asset:path") != "" {
+				continue // the CDK wrote it beside this one
+			}
 			url := document.String(value, "Properties", "TemplateURL") + document.String(value, "Properties", "Location")
 			// A path is one of the target, and looked at in its own place.
 			if url == "" || strings.Contains(url, "://") {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/arm"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/pipeline"
 )
 
@@ -19,6 +20,9 @@ func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gateh
 		return nil
 	}
 	docs, parseErr := document.Parse(f.Data)
+	if parseErr != nil && arm.IsLikely(f.Data) {
+		docs, parseErr = document.Parse(arm.WithoutComments(f.Data))
+	}
 	found := false
 	out := newOnce(p)
 	for _, doc := range docs {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/arm"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/compose"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/plan"
 )
@@ -42,6 +43,15 @@ func (s *scanner) formats() []format {
 			},
 			scan: func(ctx context.Context, f *gatehouse.File, doc *yaml.Node, out reporter) error {
 				return s.scanPlan(ctx, f.Path, doc, out)
+			},
+		},
+		{
+			typ:    typeARM,
+			is:     func(_ string, doc *yaml.Node) bool { return arm.Is(doc) },
+			sign:   func(_ string, data []byte) bool { return arm.IsLikely(data) },
+			likely: func(_ string, data []byte) bool { return arm.IsLikely(data) },
+			scan: func(ctx context.Context, f *gatehouse.File, doc *yaml.Node, out reporter) error {
+				return s.scanARM(ctx, f.Path, doc, out)
 			},
 		},
 		{

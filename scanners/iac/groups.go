@@ -11,6 +11,10 @@ func groups(files []gatehouse.FileInfo) []gatehouse.Group {
 	if g, ok := kustomizeGroup(files, all); ok {
 		all = append(all, g)
 	}
+	all = append(all, assemblyGroups(files)...)
+	if g, ok := bicepGroup(files); ok {
+		all = append(all, g)
+	}
 	if g, ok := terraformGroup(files); ok {
 		all = append(all, g)
 	}

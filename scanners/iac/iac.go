@@ -154,6 +154,9 @@ const (
 	typeCloudFormation = "cloudformation"
 	typeTerraform      = "terraform"
 	typeTerraformPlan  = "terraform-plan"
+	typeARM            = "azure-arm"
+	typeBicep          = "bicep"
+	typeCDK            = "cdk"
 	typeHelm           = "helm"
 	typeKustomize      = "kustomize"
 	// Delivery pipelines have the type of their system; this is that of their engine.
@@ -191,6 +194,10 @@ func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.
 
 func (s *scanner) scanGroup(ctx context.Context, g *gatehouse.Group, p *gatehouse.Pass) error {
 	switch g.Type {
+	case typeBicep:
+		return s.scanBicep(ctx, g, p)
+	case typeCDK:
+		return s.scanAssembly(ctx, g, p)
 	case typeTerraform:
 		return s.scanTerraformFiles(ctx, g.Files, p)
 	case typeHelm:

@@ -40,6 +40,9 @@ jobs:
 variable "acl" { default = "public-read-write" }
 resource "aws_s3_bucket" "bad" { acl = var.acl }
 `
+	badDeployment = `{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+"parameters": {"https": {"type": "bool", "defaultValue": false}}, "resources": [{"type": "Microsoft.Storage/storageAccounts",
+"name": "bad", "properties": {"supportsHttpsTrafficOnly": "[parameters('https')]"}}]}`
 	badPlan = `{"format_version":"1.2","planned_values":{"root_module":{"resources":[{"address":"aws_s3_bucket.bad","mode":"managed",
 "type":"aws_s3_bucket","name":"bad","values":{"acl":"public-read-write"}}]}},"resource_changes":[{"address":"aws_s3_bucket.bad",
 "change":{"actions":["create"],"after":{"acl":"public-read-write"},"after_unknown":{"id":true}}}]}`
@@ -78,6 +81,13 @@ func newScanner(set, pipelines, own *checks.Set) *scanner {
 				return err
 			}
 			return s.scanCompose(context.Background(), "compose.yaml", docs[0], out)
+		}),
+		typeARM: proof("AZU-0008", func(out reporter) error {
+			docs, err := document.Parse([]byte(badDeployment))
+			if err != nil {
+				return err
+			}
+			return s.scanARM(context.Background(), "bad.json", docs[0], out)
 		}),
 		typeTerraformPlan: proof(badConfigurationRule, func(out reporter) error {
 			docs, err := document.Parse([]byte(badPlan))

@@ -31,6 +31,8 @@ type subject struct {
 	// rename corrects how a result calls what it is about, before the place
 	// is corrected; may be nil.
 	rename func(*checks.Result)
+	// unknownAt are the lines of values that are not known; may be nil.
+	unknownAt map[int]bool
 }
 
 // evaluate runs all checks that apply over the subject and reports the

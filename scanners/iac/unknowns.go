@@ -15,32 +15,36 @@ import (
 // evaluateUnknown is evaluate for a state of cloud resources in which values
 // may be unknown. Checks see it twice, with either extreme in the place of each
 // unknown value. What they object to in both is a finding; what they object to
-// in one only could not be decided.
+// in one only could not be decided, and neither could an objection to a value
+// that stands on a line with an unknown one.
 func (s *scanner) evaluateUnknown(ctx context.Context, sub subject, out reporter) error {
 	low, unknown := assume(ast.NewTerm(sub.value), "", false)
-	if !unknown {
-		return s.evaluate(ctx, sub, out)
-	}
-	high, _ := assume(ast.NewTerm(sub.value), "", true)
 	inLow, failures, err := s.checks.Eval(ctx, sub.input, low.Value)
 	if err != nil {
 		return err
 	}
-	inHigh, more, err := s.checks.Eval(ctx, sub.input, high.Value)
-	if err != nil {
-		return err
+	inHigh := inLow
+	if unknown {
+		high, _ := assume(ast.NewTerm(sub.value), "", true)
+		var more []checks.Failure
+		if inHigh, more, err = s.checks.Eval(ctx, sub.input, high.Value); err != nil {
+			return err
+		}
+		failures = append(failures, more...)
 	}
-	reportFailures(sub, append(failures, more...), out)
+	reportFailures(sub, failures, out)
 	same := func(a, b checks.Result) bool {
 		return a.Check == b.Check && a.Path == b.Path && a.StartLine == b.StartLine && a.Resource == b.Resource
 	}
 	undecided := func(r checks.Result) {
 		loc := sub.finding(r).Location
 		out.Gap(gatehouse.Gap{Code: gatehouse.GapUnknown, Path: loc.Path, Line: loc.Line, Entry: r.Check.ID,
-			Reason: fmt.Sprintf("%s (%s) could not be decided for %s, as a value that it needs is not known before the apply", r.Check.ID, r.Check.Title, sub.finding(r).Misconfiguration.Resource)})
+			Reason: fmt.Sprintf("%s (%s) could not be decided for %s, as a value that it needs is not known", r.Check.ID, r.Check.Title, sub.finding(r).Misconfiguration.Resource)})
 	}
 	for _, r := range inLow {
-		if slices.ContainsFunc(inHigh, func(h checks.Result) bool { return same(r, h) }) {
+		if sub.unknownAt[r.StartLine] {
+			undecided(r)
+		} else if slices.ContainsFunc(inHigh, func(h checks.Result) bool { return same(r, h) }) {
 			out.Report(sub.finding(r))
 		} else {
 			undecided(r)
