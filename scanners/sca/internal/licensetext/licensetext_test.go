@@ -76,6 +76,7 @@ func TestClassify(t *testing.T) {
 		{"one that has another in it", read(t, "texts/FSL-1.1-MIT.txt"), "FSL-1.1-MIT:1~", 0.95},
 		{"source-available", read(t, "texts/BUSL-1.1.txt"), "BUSL-1.1:1~", 0.9},
 		{"more conditions", claim + mit + strings.Repeat("Nobody may sell what this software computes, nor show it to others in public places.\n", 12), "MIT:1", -0.6},
+		{"a condition that is known", mit + "\n\"Commons Clause\" License Condition v1.0\n\n" + read(t, "texts/Commons-Clause.txt"), "MIT:1 Commons-Clause:14~", 0.95},
 		{"a tag", "SPDX-License-Identifier: MIT OR Apache-2.0\n", "MIT OR Apache-2.0:1~", 0.9},
 		{"an address", "It may be used as https://www.apache.org/licenses/LICENSE-2.0 says, and not otherwise.\n", "Apache-2.0:1~", -0.6},
 		{"none", "All of this belongs to Acme. Ask us before you use any of it; we answer within a week.\n", "", -0.01},
