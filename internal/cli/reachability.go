@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"runtime/debug"
 
@@ -31,7 +30,14 @@ func (a *app) govulncheckCommand() *cobra.Command {
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			debug.SetGCPercent(100)
-			debug.SetMemoryLimit(math.MaxInt64)
+			limit, err := goreach.MemoryLimit(a.env)
+			if err != nil {
+				return err
+			}
+			goreach.LimitMemory(limit, func() {
+				fmt.Fprintf(a.stderr, "it needs more than %s of memory; set GOMEMLIMIT higher if the machine has more, or look at parts of the target\n", goreach.Gibibytes(limit))
+				os.Exit(exitIncomplete)
+			})
 			c := scan.Command(cmd.Context(), args...)
 			c.Env, c.Stdin, c.Stdout, c.Stderr = a.env, a.stdin, a.stdout, a.stderr
 			if err := c.Start(); err != nil {

@@ -108,6 +108,12 @@ const (
 	// so that a build stays within FileTimeout.
 	MaxKustomizeFiles = 20_000
 
+	// JsonnetTimeout and JsonnetBytes bound one Jsonnet program. Its interpreter
+	// has no bound of its own but on the depth of calls. Both are far more than
+	// a program needs that makes 16 MiB of JSON.
+	JsonnetTimeout = 20 * time.Second
+	JsonnetBytes   = 1 << 30
+
 	// PolicyTimeout bounds one policy evaluation of a whole report.
 	PolicyTimeout = 60 * time.Second
 
@@ -234,6 +240,11 @@ const (
 	// ReachabilityTimeout bounds the analysis of one module. The largest open
 	// programs, such as Kubernetes, take some minutes.
 	ReachabilityTimeout = 10 * time.Minute
+
+	// ReachabilityMemory bounds the process that analyses one module, unless
+	// GOMEMLIMIT does. gatehouse itself, with 1,465 packages, takes 4 GiB; the
+	// machines that hosted pipelines give have 7 to 16.
+	ReachabilityMemory = 8 << 30
 
 	// MaxReachabilityBytes bounds what one analysis prints: a name for each
 	// package, some KB for each call stack.
