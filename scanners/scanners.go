@@ -40,6 +40,11 @@ type Options struct {
 	Secrets secrets.Options
 	// StrictPipelines is [iac.Options.StrictPipelines].
 	StrictPipelines bool
+	// TerraformVars and Checks are [iac.Options.TerraformVars] and
+	// [iac.Options.Checks].
+	TerraformVars, Checks []iac.File
+	// Helm is [iac.Options.Helm].
+	Helm []iac.ChartRelease
 	// Now is the evaluation time.
 	Now time.Time
 }
@@ -81,7 +86,7 @@ func all() []entry {
 		}},
 		{sca.Name, newSCA},
 		{iac.Name, func(o Options, _ *Set) (*gatehouse.Scanner, error) {
-			return iac.New(iac.Options{Now: o.Now, StrictPipelines: o.StrictPipelines})
+			return iac.New(iac.Options{Now: o.Now, StrictPipelines: o.StrictPipelines, TerraformVars: o.TerraformVars, Checks: o.Checks, Helm: o.Helm})
 		}},
 	}
 }

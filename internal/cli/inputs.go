@@ -40,6 +40,8 @@ type scanFlags struct {
 	products   []string
 
 	reachability bool
+	iac          iacFlags
+	helm         helmFlags
 }
 
 func (f *scanFlags) register(cmd *cobra.Command) {
@@ -51,6 +53,8 @@ func (f *scanFlags) register(cmd *cobra.Command) {
 	fl.StringArrayVar(&f.products, "product", nil, "name of what is scanned in VEX documents, such as a package URL; repeatable")
 	fl.StringVar(&f.asOf, "as-of", "", "leave out advisories that were published after this date or time")
 	fl.BoolVar(&f.reachability, "reachability", false, "find out whether Go code uses what is vulnerable: runs the Go toolchain on the target, which compiles it, so for trusted code only")
+	f.iac.register(cmd)
+	f.helm.register(cmd)
 	must(cmd.RegisterFlagCompletionFunc("scanners", cobra.FixedCompletions(scanners.Names(), cobra.ShellCompDirectiveNoFileComp)))
 }
 
@@ -314,6 +318,10 @@ func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, 
 	if err != nil {
 		return nil, err
 	}
+	checks, vars, err := f.iac.files(cfg)
+	if err != nil {
+		return nil, err
+	}
 	_, dir := targetArg([]string{target.Name})
 	pin, by, err := databasePin(cfg, dir)
 	if err != nil {
@@ -323,9 +331,13 @@ func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, 
 	if err != nil {
 		return nil, err
 	}
+	releases, err := f.helm.releases(cfg)
+	if err != nil {
+		return nil, err
+	}
 	set, err := scanners.New(scanners.Options{Names: cfg.Scanners, Documents: documents, DatabaseDir: f.databaseDir(cfg),
 		DatabaseDigest: pin, DatabasePinnedBy: by, AsOf: asOf,
-		FingerprintKey: []byte(cfg.FingerprintKey), Secrets: forSecrets, StrictPipelines: cfg.IaC.StrictPipelines, Now: now})
+		FingerprintKey: []byte(cfg.FingerprintKey), Secrets: forSecrets, StrictPipelines: cfg.IaC.StrictPipelines, Checks: checks, TerraformVars: vars, Helm: releases, Now: now})
 	if err != nil {
 		return nil, err
 	}

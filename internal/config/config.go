@@ -124,6 +124,10 @@ type SCA struct {
 type IaC struct {
 	// StrictPipelines asks for hardening on top of flaws.
 	StrictPipelines bool `yaml:"strict_pipelines" json:"strict_pipelines,omitempty" jsonschema:"description=Whether to report also what most delivery pipelines do without harm\\, such as actions of GitHub itself used by tag. Default: false."`
+	// TerraformVars are files of values for root modules of Terraform.
+	TerraformVars []string `yaml:"terraform_vars" json:"terraform_vars,omitempty" jsonschema:"description=Files of values for the root modules of Terraform\\, as -var-file names them. Each wins over those before it."`
+	// Checks are files and directories of Rego.
+	Checks []string `yaml:"checks" json:"checks,omitempty" jsonschema:"description=Files and directories with checks in Rego\\, in the form of trivy or conftest. They come on top of the built-in checks."`
 	// Helm says how charts are deployed. A chart that is not named is rendered
 	// with its own values.
 	Helm []Helm `yaml:"helm" json:"helm,omitempty" jsonschema:"description=How Helm charts are deployed. A chart that stands here several times is rendered for each; one that does not is rendered with its own values."`
@@ -370,6 +374,8 @@ var variables = []Variable{
 	{"GATEHOUSE_DATABASE_DIGEST", "digest of the only vulnerability database to use", "database.digest", text(func(c *Config) *string { return &c.Database.Digest })},
 	{"GATEHOUSE_SECRETS_RULES", "files of rules for secrets, separated by commas", "secrets.rules", list(func(c *Config) *[]string { return &c.Secrets.Rules })},
 	{"GATEHOUSE_SECRETS_BASELINE", "lists of known secrets, separated by commas", "secrets.baseline", list(func(c *Config) *[]string { return &c.Secrets.Baseline })},
+	{"GATEHOUSE_IAC_CHECKS", "files and directories of checks, separated by commas", "iac.checks", list(func(c *Config) *[]string { return &c.IaC.Checks })},
+	{"GATEHOUSE_IAC_TERRAFORM_VARS", "files of values for Terraform, separated by commas", "iac.terraform_vars", list(func(c *Config) *[]string { return &c.IaC.TerraformVars })},
 	{"GATEHOUSE_POLICY_BASELINE", "whether the baseline pack judges", "", boolean(func(c *Config, b bool) { c.Policy.Baseline = &b })},
 	{"GATEHOUSE_POLICY_PATHS", "policies, separated by commas", "policy.paths", list(func(c *Config) *[]string { return &c.Policy.Paths })},
 	{"GATEHOUSE_POLICY_DATA", "data files for policies, separated by commas", "policy.data", list(func(c *Config) *[]string { return &c.Policy.Data })},

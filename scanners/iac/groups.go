@@ -6,8 +6,8 @@ import (
 
 // groups finds the files that belong together. A file of a chart belongs to
 // the chart alone.
-func groups(files []gatehouse.FileInfo) []gatehouse.Group {
-	all := chartGroups(files)
+func (s *scanner) groups(files []gatehouse.FileInfo) []gatehouse.Group {
+	all := s.chartGroups(files)
 	if g, ok := kustomizeGroup(files, all); ok {
 		all = append(all, g)
 	}

@@ -1,11 +1,13 @@
 package iac
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -15,7 +17,7 @@ import (
 
 // chartGroups makes a group of each chart that is not a dependency inside
 // another one.
-func chartGroups(files []gatehouse.FileInfo) []gatehouse.Group {
+func (s *scanner) chartGroups(files []gatehouse.FileInfo) []gatehouse.Group {
 	charts := map[string]bool{}
 	for _, f := range files {
 		if path.Base(f.Path) == "Chart.yaml" {
@@ -50,6 +52,17 @@ func chartGroups(files []gatehouse.FileInfo) []gatehouse.Group {
 			g.Owned = append(g.Owned, f.Path)
 		case f.Bytes <= maxContextBytes && len(g.Context) < maxChartContext:
 			g.Context = append(g.Context, f.Path) // for .Files.Get
+		}
+	}
+	return append(groups, s.missingCharts(charts, files)...)
+}
+
+// missingCharts makes a group of each chart that is named, but not there.
+func (s *scanner) missingCharts(charts map[string]bool, files []gatehouse.FileInfo) (groups []gatehouse.Group) {
+	for _, r := range s.releases {
+		if r.Chart != "" && !charts[r.Chart] && len(files) > 0 {
+			charts[r.Chart] = true
+			groups = append(groups, gatehouse.Group{Type: typeHelm, Dir: r.Chart, Context: []string{files[0].Path}})
 		}
 	}
 	return groups
@@ -97,31 +110,97 @@ func outerChart(charts map[string]bool, dir string) string {
 	}
 }
 
-// scanChart renders a chart with its own values and looks at the manifests.
+// ChartRelease is one way in which a chart of the target is deployed.
+type ChartRelease struct {
+	// Chart is the directory of the chart, relative to the target; empty means
+	// every chart that no other release names.
+	Chart string
+	// Label tells the release from others in messages, such as "with
+	// prod.yaml"; may be empty.
+	Label string
+	helm.Release
+}
+
+func (r ChartRelease) digest() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", fmt.Sprint(r)))
+	return hex.EncodeToString(sum[:])
+}
+
+// releasesOf are the ways in which the chart in dir is deployed.
+func (s *scanner) releasesOf(dir string) []ChartRelease {
+	var all, any []ChartRelease
+	for _, r := range s.releases {
+		switch r.Chart {
+		case dir:
+			all = append(all, r)
+		case "":
+			any = append(any, r)
+		}
+	}
+	switch {
+	case len(all) > 0:
+		return all
+	case len(any) > 0:
+		return any
+	}
+	return []ChartRelease{{}}
+}
+
+// scanChart renders a chart for each of its releases and looks at the
+// manifests.
 func (s *scanner) scanChart(ctx context.Context, g *gatehouse.Group, p *gatehouse.Pass) error {
 	files := make(map[string][]byte, len(g.Files))
 	for name, f := range g.Files {
 		files[name] = f.Data
 	}
-	manifests, problems, err := helm.Render(ctx, g.Dir, files)
+	if len(g.Owned) == 0 { // see missingCharts
+		p.Gap(gatehouse.Gap{Code: gatehouse.GapUnresolved, Path: g.Dir, Entry: "iac.helm",
+			Reason: fmt.Sprintf("iac.helm names the chart %q, which is not in the target, or belongs to another chart; correct the path, which is relative to the target", g.Dir)})
+		return nil
+	}
+	s.prove(typeKubernetes, p)
+	found := newVariants()
+	for name := range files {
+		if reason := helm.Ignored(g.Dir, files, name); reason != "" && slices.Contains(g.Owned, name) {
+			p.File(name, func(p *gatehouse.Pass) error { p.Skip(reason); return nil })
+		}
+	}
+	for _, r := range s.releasesOf(g.Dir) {
+		if err := s.scanRelease(ctx, g, files, r, found, p); err != nil {
+			return err
+		}
+	}
+	found.report(p)
+	return nil
+}
+
+// scanRelease renders a chart for one release.
+func (s *scanner) scanRelease(ctx context.Context, g *gatehouse.Group, files map[string][]byte, r ChartRelease, found *variants, p *gatehouse.Pass) error {
+	suffix := ""
+	if r.Label != "" {
+		suffix = " (" + r.Label + ")"
+	}
+	manifests, problems, err := helm.Render(ctx, g.Dir, files, r.Release)
 	if err != nil {
+		if suffix != "" {
+			err = fmt.Errorf("%w%s", err, suffix)
+		}
 		return err
 	}
 	failed := map[string]bool{}
 	for _, problem := range problems {
 		if problem.Failed && problem.Path != "" && g.Files[problem.Path] != nil && !strings.HasSuffix(problem.Path, ".tgz") {
 			failed[problem.Path] = true
-			p.FailFile(problem.Path, problem.Reason)
+			p.FailFile(problem.Path, problem.Reason+suffix)
 			continue
 		}
 		at := problem.Path
 		if at == "" {
 			at = path.Join(g.Dir, "Chart.yaml")
 		}
-		p.Gap(gatehouse.Gap{Code: problem.Code, Path: at, Entry: problem.Entry, Reason: problem.Reason})
+		p.Gap(gatehouse.Gap{Code: problem.Code, Path: at, Entry: problem.Entry, Reason: problem.Reason + suffix})
 	}
-	s.prove(typeKubernetes, p)
-	out := newOnce(p)
+	out := found.of(r.Label)
 	for _, m := range manifests {
 		if err := s.scanRendered(ctx, m, out); err != nil {
 			if ctx.Err() != nil {
@@ -129,7 +208,7 @@ func (s *scanner) scanChart(ctx context.Context, g *gatehouse.Group, p *gatehous
 			}
 			if !failed[m.Path] {
 				failed[m.Path] = true
-				p.FailFile(m.Path, fmt.Sprintf("the rendered template cannot be read: %v", err))
+				p.FailFile(m.Path, fmt.Sprintf("the rendered template cannot be read: %v%s", err, suffix))
 			}
 		}
 	}
@@ -152,26 +231,16 @@ func (s *scanner) scanRendered(ctx context.Context, m helm.Manifest, out reporte
 }
 
 // placeInTemplate moves a place in the rendered text to the line of the
-// template that reads the same, if there is just one.
+// template that it is from.
 func placeInTemplate(m helm.Manifest) func(*gatehouse.Location) {
-	if m.Template == nil && !strings.HasSuffix(m.Path, ".tgz") {
+	if m.Lines == nil {
 		return nil // not rendered
 	}
-	text := bytes.Split(m.Text, []byte("\n"))
-	lines := map[string]int{} // 0: more than one
-	for i, line := range bytes.Split(m.Template, []byte("\n")) {
-		key := string(bytes.TrimSpace(line))
-		if _, twice := lines[key]; twice {
-			lines[key] = 0
-		} else {
-			lines[key] = i + 1
-		}
-	}
 	find := func(line int) int {
-		if line < 1 || line > len(text) {
+		if line < 1 || line > len(m.Lines) {
 			return 0
 		}
-		return lines[string(bytes.TrimSpace(text[line-1]))]
+		return m.Lines[line-1]
 	}
 	return func(loc *gatehouse.Location) {
 		start, end := find(loc.Line), find(loc.EndLine)

@@ -46,6 +46,9 @@ type Options struct {
 	// StrictPipelines also reports what most delivery pipelines do without
 	// harm, such as actions of GitHub itself that are used by tag.
 	StrictPipelines bool
+	// Helm says how charts are deployed; a chart that it does not name is
+	// rendered with its own values.
+	Helm []ChartRelease
 	// TerraformVars are files of values for the root modules of Terraform, as
 	// "-var-file" names them: each wins over those before it.
 	TerraformVars []File
@@ -90,6 +93,7 @@ func New(opts Options) (*gatehouse.Scanner, error) {
 		s.vars = append(s.vars, vars)
 	}
 	s.strict = opts.StrictPipelines
+	s.releases = opts.Helm
 	return &gatehouse.Scanner{
 		Name: Name,
 		Doc: "Misconfiguration of infrastructure as code\n\n" +
@@ -102,7 +106,7 @@ func New(opts Options) (*gatehouse.Scanner, error) {
 		Rules:         slices.Concat(rules(set), rules(pipelines), rules(own)),
 		Want:          want,
 		ScanFile:      s.scanFile,
-		Groups:        groups,
+		Groups:        s.groups,
 		ScanGroup:     s.scanGroup,
 		Canaries: []gatehouse.Canary{{
 			Name: "a Dockerfile that runs as root",
@@ -121,6 +125,9 @@ func (o Options) digest() string {
 	text := fmt.Appendf(nil, "now=%s strict=%t", date, o.StrictPipelines)
 	for _, f := range o.TerraformVars {
 		text = fmt.Appendf(text, " vars=%q", f.Data)
+	}
+	for _, r := range o.Helm {
+		text = fmt.Appendf(text, " helm=%q %s", r.Chart, r.digest())
 	}
 	sum := sha256.Sum256(text)
 	return "sha256:" + hex.EncodeToString(sum[:])
@@ -144,6 +151,7 @@ type scanner struct {
 	rules     *checks.Set             // of the types with a model of our own
 	strict    bool                    // of pipelines
 	vars      []terraform.Vars        // given for root modules, later ones win
+	releases  []ChartRelease          // of charts
 	proofs    map[string]func() error // by type: nil if the engine finds its sample
 }
 

@@ -82,7 +82,7 @@ func (s *scanner) scanKustomizations(ctx context.Context, g *gatehouse.Group, p 
 	}
 	found := newVariants()
 	loose, err := tree.Build(ctx, func(b kustomize.Build) error {
-		out := found.of("the build of " + b.Dir)
+		out := found.of("in the build of " + b.Dir)
 		for _, o := range b.Objects {
 			if !isKubernetes(o.Node) {
 				continue

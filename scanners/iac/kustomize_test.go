@@ -55,7 +55,7 @@ func TestOverlays(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"base/pod.yaml:8 (in the build of o0, the build of o1, the build of o2 and 2 more)",
+		"base/pod.yaml:8 (in the build of o0, in the build of o1, in the build of o2 and 2 more)",
 		"o1/kustomization.yaml:5 (in the build of o1)",
 	}
 	if !slices.Equal(got, want) {

@@ -19,7 +19,8 @@ type variants struct {
 
 func newVariants() *variants { return &variants{index: map[string]int{}} }
 
-// of is the reporter for one variant. If it has no name, it is not told.
+// of is the reporter for one variant, by a phrase such as "in the build of
+// prod"; if that is empty, it is not told.
 func (v *variants) of(name string) reporter { return &variant{variants: v, name: name} }
 
 type variant struct {
@@ -54,7 +55,7 @@ func (v *variants) report(to reporter) {
 			if len(names) > maxNamed {
 				more = fmt.Sprintf(" and %d more", len(names)-maxNamed)
 			}
-			f.Message += " (in " + strings.Join(names[:min(len(names), maxNamed)], ", ") + more + ")"
+			f.Message += " (" + strings.Join(names[:min(len(names), maxNamed)], ", ") + more + ")"
 		}
 		to.Report(f)
 	}

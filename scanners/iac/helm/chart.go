@@ -17,7 +17,6 @@ import (
 	"sort"
 	"strings"
 
-	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/loader/archive"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
@@ -36,9 +35,9 @@ type Manifest struct {
 	// packed dependency have the path of the archive.
 	Path string
 	Text []byte
-	// Template is the source of the template; nil if it is in an archive, or if
-	// Text was not rendered.
-	Template []byte
+	// Lines has for each line of Text the line of the template that it is from,
+	// 0 if that is not known; nil if Text was not rendered.
+	Lines []int
 }
 
 // Problem is something that could not be rendered.
@@ -53,20 +52,26 @@ type Problem struct {
 	Failed bool
 }
 
-// Render renders the chart in dir with its own values. files holds all files of
-// the chart by their path relative to the target. The error is not nil if the
+// Render renders the chart in dir for a release. files holds all files of the
+// chart by their path relative to the target. The error is not nil if the
 // chart as a whole could not be read.
-func Render(ctx context.Context, dir string, files map[string][]byte) ([]Manifest, []Problem, error) {
+func Render(ctx context.Context, dir string, files map[string][]byte, release Release) ([]Manifest, []Problem, error) {
 	c, err := load(dir, files)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := chartutil.ProcessDependencies(c, common.Values{}); err != nil {
+	given, err := release.values()
+	if err != nil {
+		return nil, nil, err
+	}
+	capabilities, err := release.capabilities()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := chartutil.ProcessDependencies(c, given); err != nil {
 		return nil, nil, fmt.Errorf("process the dependencies of the chart: %w", err)
 	}
-	values, err := util.ToRenderValuesWithSchemaValidation(c, nil, common.ReleaseOptions{
-		Name: "release-name", Namespace: "default", Revision: 1, IsInstall: true,
-	}, common.DefaultCapabilities, true) // a schema may refer to the network
+	values, err := util.ToRenderValuesWithSchemaValidation(c, given, release.options(), capabilities, true) // a schema may refer to the network
 	if err != nil {
 		return nil, nil, fmt.Errorf("merge the values of the chart: %w", err)
 	}
@@ -75,9 +80,8 @@ func Render(ctx context.Context, dir string, files map[string][]byte) ([]Manifes
 	manifests, problems := renderAll(ctx, c, values, l.paths)
 	problems = append(problems, l.problems...)
 	for i := range manifests {
-		manifests[i].Template = files[manifests[i].Path]
 		if strings.HasSuffix(manifests[i].Path, ".tgz") {
-			manifests[i].Template = nil
+			clear(manifests[i].Lines)
 		}
 	}
 	for _, crd := range c.CRDObjects() {
@@ -92,12 +96,16 @@ func Render(ctx context.Context, dir string, files map[string][]byte) ([]Manifes
 // load reads the chart. Files that Helm would parse are bounded first.
 func load(dir string, files map[string][]byte) (*chart.Chart, error) {
 	var buffered []*archive.BufferedFile
+	ignored := readIgnores(dir, files)
 	for _, name := range sorted(files) {
 		rel := strings.TrimPrefix(name, dir+"/")
 		if dir == "." {
 			rel = name
 		}
 		data := files[name]
+		if ignored.match(rel) {
+			continue
+		}
 		switch base := path.Base(rel); {
 		case strings.HasSuffix(base, ".tgz") && strings.Contains(rel, "charts/"):
 			if err := checkArchive(data); err != nil {

@@ -20,7 +20,7 @@ func render(t *testing.T, files map[string]string) (map[string]string, []Problem
 	for name, text := range files {
 		contents["c/"+name] = []byte(text)
 	}
-	manifests, problems, err := Render(t.Context(), "c", contents)
+	manifests, problems, err := Render(t.Context(), "c", contents, Release{})
 	got := map[string]string{}
 	for _, m := range manifests {
 		got[strings.TrimPrefix(m.Path, "c/")] += strings.TrimSpace(string(m.Text))
@@ -170,4 +170,147 @@ func pack(files map[string]string) string {
 	_ = w.Close()
 	_ = z.Close()
 	return b.String()
+}
+
+func releaseOf(t *testing.T, release Release, files map[string]string) (map[string]string, []Problem, error) {
+	t.Helper()
+	contents := map[string][]byte{}
+	for name, text := range files {
+		contents["c/"+name] = []byte(text)
+	}
+	manifests, problems, err := Render(t.Context(), "c", contents, release)
+	got := map[string]string{}
+	for _, m := range manifests {
+		got[strings.TrimPrefix(m.Path, "c/")] += strings.TrimSpace(string(m.Text))
+	}
+	return got, problems, err
+}
+
+func TestRelease(t *testing.T) {
+	files := map[string]string{
+		"Chart.yaml":             chartYAML + "dependencies:\n- {name: sub, version: 1.x.x, alias: other, condition: other.enabled, tags: [extra], import-values: [{child: out, parent: in}]}\n",
+		"values.yaml":            "a: {b: chart, c: chart}\nlist: [1]\nother: {enabled: false}\n",
+		"templates/x.yaml":       `{{ .Values.a.b }} {{ .Values.a.c }} {{ .Values.list }} {{ (.Values.in).x }} {{ .Release.Name }}/{{ .Release.Namespace }} {{ .Capabilities.KubeVersion.Version }} {{ .Capabilities.APIVersions.Has "x/v1" }} {{ kindOf .Values.n }} {{ .Values.f }}`,
+		"charts/sub/Chart.yaml":  "apiVersion: v2\nname: sub\nversion: 1.0.0\n",
+		"charts/sub/values.yaml": "out: {x: child}\n",
+		"charts/sub/templates/s": "{{ .Values.global.g }}",
+	}
+	got, problems, err := releaseOf(t, Release{
+		Files:     []ValuesFile{{"one", []byte("a: {b: one, c: one}\nglobal: {g: G}\n")}, {"two", []byte("a: {c: two}\n")}},
+		Values:    map[string]any{"other.enabled": true, "a.b": "value"},
+		Set:       []string{"list={2,3}", "n=1"},
+		SetString: []string{"n=1"}, SetFile: []string{"f=some.txt"}, FileContents: map[string][]byte{"some.txt": []byte("file")},
+		Name: "web", Namespace: "shop", KubeVersion: "1.27", APIVersions: []string{"x/v1"},
+	}, files)
+	if err != nil || len(problems) > 0 {
+		t.Fatal(err, problems)
+	}
+	want := map[string]string{"templates/x.yaml": "value two [2 3] child web/shop v1.27 true string file", "charts/sub/templates/s": "G"}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	got, _, err = releaseOf(t, Release{}, files)
+	if want := "chart chart [1]  release-name/default "; err != nil || len(got) != 1 || !strings.HasPrefix(got["templates/x.yaml"], want) {
+		t.Errorf("got %v (%v), want %q alone", got, err, want)
+	}
+}
+
+func TestBadReleases(t *testing.T) {
+	for name, r := range map[string]Release{
+		"values":  {Files: []ValuesFile{{"v", []byte("a: [")}}},
+		"list":    {Files: []ValuesFile{{"v", []byte("- a\n")}}},
+		"set":     {Set: []string{"a"}},
+		"index":   {Set: []string{"a[99999999]=1"}},
+		"file":    {SetFile: []string{"a=none"}},
+		"version": {KubeVersion: "new"},
+	} {
+		if r.Check() == nil {
+			t.Errorf("%s: there is no error", name)
+		}
+	}
+	if names, err := FilesOf("a=x.txt,b.c=y"); err != nil || !slices.Equal(names, []string{"x.txt", "y"}) {
+		t.Errorf("got %v, %v", names, err)
+	}
+	if _, err := FilesOf("a"); err == nil {
+		t.Error("there is no error")
+	}
+}
+
+// What is missing is named, with where to give it.
+func TestHint(t *testing.T) {
+	_, problems, err := releaseOf(t, Release{}, map[string]string{
+		"Chart.yaml": chartYAML, "templates/a.yaml": "a: 1\nb: {{ required \"an image\" .Values.image.name }}\n", "values.yaml": "image: {}\n",
+	})
+	if err != nil || len(problems) != 1 || !strings.Contains(problems[0].Reason, "an image; it takes the value image.name: give it") {
+		t.Errorf("got %v, %v", problems, err)
+	}
+}
+
+func TestLines(t *testing.T) {
+	template := `{{- $x := 1 }}
+a: 1
+{{- if .Values.yes_ }}
+b: {{ .Values.b }}
+  {{- with .Values.list }}
+c:
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- else }}
+no: 1
+{{- end }}
+{{ range .Values.list }}
+- {{ . }}
+{{- end }}
+{{ include "c/t" . | trim }}
+{{ include (print $.Template.BasePath "/other.yaml") . | sha256sum }}
+end: {{ .Values.b }}
+`
+	files := map[string][]byte{
+		"c/Chart.yaml": []byte(chartYAML), "c/values.yaml": []byte("yes_: true\nb: B\nlist: [x, z]\n"), "c/templates/t.yaml": []byte(template),
+		"c/templates/other.yaml": []byte("o: 1\n"), "c/templates/_h.tpl": []byte("{{ define \"c/t\" }}\nfrom: helper\nand: more\n{{ end }}"),
+	}
+	manifests, problems, err := Render(t.Context(), "c", files, Release{})
+	if err != nil || len(problems) > 0 || len(manifests) != 2 {
+		t.Fatal(manifests, problems, err)
+	}
+	var got []string
+	for i, line := range strings.Split(string(manifests[1].Text), "\n") {
+		if strings.TrimSpace(line) != "" {
+			got = append(got, fmt.Sprintf("%d %s", manifests[1].Lines[i], strings.TrimSpace(line)))
+		}
+	}
+	want := []string{"2 a: 1", "4 b: B", "6 c:", "7 - x", "7 - z", "13 - x", "13 - z", "15 from: helper", "15 and: more", "16 ", "17 end: B"}
+	for i := range want {
+		if i >= len(got) || !strings.HasPrefix(got[i], want[i]) {
+			t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+func TestIgnored(t *testing.T) {
+	got, problems, err := releaseOf(t, Release{}, map[string]string{
+		"Chart.yaml": chartYAML, ".helmignore": "# x\n*.bak.yaml\ntemplates/old/\nChart.yaml\n",
+		"templates/a.yaml": "a: 1", "templates/b.bak.yaml": "b: {{ fail \"no\" }}", "templates/old/c.yaml": "c: {{ fail \"no\" }}",
+	})
+	if err != nil || len(problems) > 0 || len(got) != 1 {
+		t.Errorf("got %v, %v, %v", got, problems, err)
+	}
+	files := map[string][]byte{"c/.helmignore": []byte("*.bak.yaml\n")}
+	if Ignored("c", files, "c/templates/b.bak.yaml") == "" || Ignored("c", files, "c/templates/a.yaml") != "" {
+		t.Error("the wrong file is ignored")
+	}
+}
+
+// A dependency that is not there is a gap, unless the values turn it off.
+func TestMissingDependency(t *testing.T) {
+	files := map[string]string{
+		"Chart.yaml":  chartYAML + "dependencies:\n- {name: sub, version: 1.x.x, repository: 'https://example.com', condition: sub.enabled}\n",
+		"values.yaml": "sub: {enabled: false}\n", "templates/x.yaml": "x: 1",
+	}
+	for _, enabled := range []bool{false, true} {
+		_, problems, err := releaseOf(t, Release{Values: map[string]any{"sub.enabled": enabled}}, files)
+		if err != nil || (len(problems) == 1) != enabled {
+			t.Errorf("enabled is %v, but the problems are %v (%v)", enabled, problems, err)
+		}
+	}
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -62,7 +64,7 @@ func renderAll(ctx context.Context, c *chart.Chart, values common.Values, paths 
 	})
 	fail := func(name string, err error) {
 		problems = append(problems, Problem{Code: gatehouse.GapParse, Path: paths[name], Entry: name, Failed: true,
-			Reason: fmt.Sprintf("the template cannot be rendered with the values of the chart: %s", explain(err))})
+			Reason: "the template cannot be rendered: " + explain(err) + hint(err, sources)})
 	}
 	r := &renderer{ctx: ctx}
 	root := template.New("gatehouse").Option("missingkey=zero")
@@ -75,10 +77,15 @@ func renderAll(ctx context.Context, c *chart.Chart, values common.Values, paths 
 		}
 		parsed = append(parsed, name)
 	}
-	for _, name := range parsed {
-		if strings.HasPrefix(path.Base(name), "_") || path.Base(name) == "NOTES.txt" {
-			continue
+	parsed = slices.DeleteFunc(parsed, func(name string) bool {
+		return strings.HasPrefix(path.Base(name), "_") || path.Base(name) == "NOTES.txt"
+	})
+	for i, name := range parsed {
+		if t := root.Lookup(name); t != nil && t.Tree != nil {
+			mark(i, sources[name].text, t.Tree.Root)
 		}
+	}
+	for i, name := range parsed {
 		s := sources[name]
 		s.values["Template"] = map[string]any{"Name": name, "BasePath": s.basePath}
 		r.includes, r.tpls = 0, 0
@@ -90,8 +97,9 @@ func renderAll(ctx context.Context, c *chart.Chart, values common.Values, paths 
 			fail(name, err)
 			continue
 		}
+		text, lines := unmark(i, text)
 		if strings.TrimSpace(text) != "" {
-			manifests = append(manifests, Manifest{Path: paths[name], Text: []byte(text)})
+			manifests = append(manifests, Manifest{Path: paths[name], Text: []byte(text), Lines: lines})
 		}
 	}
 	return manifests, problems
@@ -190,7 +198,8 @@ func (r *renderer) late(t *template.Template) template.FuncMap {
 				return "", fmt.Errorf("includes nest deeper than %d", maxIncludes)
 			}
 			defer func() { r.includes-- }()
-			return r.execute(t, name, data)
+			text, err := r.execute(t, name, data)
+			return withoutMarks(text), err
 		},
 		"tpl": func(text string, data any) (string, error) {
 			if r.tpls++; r.tpls > maxTpl {
@@ -206,10 +215,46 @@ func (r *renderer) late(t *template.Template) template.FuncMap {
 			if _, err := parse(clone.New(name), text); err != nil {
 				return "", err
 			}
-			return r.execute(clone, name, data)
+			text, err = r.execute(clone, name, data)
+			return withoutMarks(text), err
 		},
 	}
 }
+
+// valueName finds the values that a line of a template takes.
+var valueName = regexp.MustCompile(`\.Values((?:\.[A-Za-z_]\w*)+)`)
+
+// hint says which value may be missing, if the line of the error takes one.
+func hint(err error, sources map[string]source) string {
+	exec, ok := errors.AsType[template.ExecError](err)
+	if !ok {
+		return ""
+	}
+	// "template: chart/templates/x.yaml:3:5: executing …"; of nested ones the
+	// innermost counts.
+	places := errorPlace.FindAllStringSubmatch(exec.Error(), -1)
+	if len(places) == 0 {
+		return ""
+	}
+	last := places[len(places)-1]
+	line, err := strconv.Atoi(last[2])
+	text := strings.Split(sources[last[1]].text, "\n")
+	if err != nil || line < 1 || line > len(text) {
+		return ""
+	}
+	var names []string
+	for _, m := range valueName.FindAllStringSubmatch(text[line-1], -1) {
+		if name := strings.TrimPrefix(m[1], "."); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "; give the values that it needs under iac.helm in gatehouse.yaml, or with --helm-values"
+	}
+	return fmt.Sprintf("; it takes the value %s: give it under iac.helm in gatehouse.yaml, or with --helm-set", strings.Join(names, " or "))
+}
+
+var errorPlace = regexp.MustCompile(`template: ([^\s:]+):(\d+):\d+: executing`)
 
 // explain is the innermost message of an error of a template, with its place.
 func explain(err error) string {
