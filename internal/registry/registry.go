@@ -1,0 +1,117 @@
+// Package registry is how OCI registries are reached: references, credentials and
+// the transport are the same for images, attestations and databases.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// Options are the choices of a user.
+type Options struct {
+	// PlainHTTP allows registries without TLS. Without it only those on the
+	// same machine may do without.
+	PlainHTTP bool
+	// Keychain has the credentials; nil means those of the Docker
+	// configuration of the user, with its helpers.
+	Keychain authn.Keychain
+	// Transport makes the requests; nil means the default one.
+	Transport http.RoundTripper
+}
+
+// Client reaches registries. It is safe for concurrent use.
+type Client struct {
+	opts     Options
+	requests atomic.Int64
+}
+
+// New makes a client; it makes no connection.
+func New(opts Options) *Client {
+	if opts.Keychain == nil {
+		opts.Keychain = authn.DefaultKeychain
+	}
+	if opts.Transport == nil {
+		t := remote.DefaultTransport.(*http.Transport).Clone()
+		t.ResponseHeaderTimeout = headerTimeout
+		opts.Transport = t
+	}
+	return &Client{opts: opts}
+}
+
+// headerTimeout is how long a registry may think before it answers. Those that
+// make an answer anew, as for a mirror that fetches, take some seconds.
+const headerTimeout = 60 * time.Second
+
+// Reference reads registry/repository:tag or registry/repository@sha256:…; a
+// reference without a tag or digest is an error, as is one without a registry.
+func (c *Client) Reference(text string) (name.Reference, error) {
+	how := []name.Option{name.StrictValidation}
+	if c.opts.PlainHTTP {
+		how = append(how, name.Insecure)
+	}
+	ref, err := name.ParseReference(text, how...)
+	if err != nil {
+		return nil, fmt.Errorf("%w: want registry/repository:tag or registry/repository@sha256:…", err)
+	}
+	return ref, nil
+}
+
+// Remote are the options for package remote.
+func (c *Client) Remote(ctx context.Context) []remote.Option {
+	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(c.opts.Keychain), remote.WithTransport(c), remote.WithUserAgent("gatehouse")}
+}
+
+// Requests counts the requests that were answered so far.
+func (c *Client) Requests() int64 { return c.requests.Load() }
+
+// RoundTrip makes a request; see [http.RoundTripper].
+func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme == "http" && !c.opts.PlainHTTP && !loopback(r.URL.Hostname()) {
+		return nil, fmt.Errorf("%w: %s", errPlain, r.URL.Host)
+	}
+	answer, err := c.opts.Transport.RoundTrip(r)
+	if err == nil {
+		c.requests.Add(1)
+	}
+	return answer, err
+}
+
+var errPlain = errors.New("the registry would be reached without TLS")
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// NextStep says what a user can do about an error of a registry, as a clause that
+// starts with a colon; empty if nothing is known.
+func NextStep(err error) string {
+	t, ok := errors.AsType[*transport.Error](err)
+	switch {
+	case errors.Is(err, errPlain):
+		return ": pass --plain-http if that is meant"
+	case ok && t.StatusCode == http.StatusTooManyRequests:
+		return ": the registry limits the rate: log in to it, or use a mirror of your own"
+	case ok && (t.StatusCode == http.StatusUnauthorized || t.StatusCode == http.StatusForbidden):
+		return ": log in to the registry (docker login), or use a mirror"
+	case ok && t.StatusCode == http.StatusNotFound:
+		return ": check repository and tag"
+	case ok:
+		return ": try again later, or use a mirror"
+	}
+	if strings.Contains(fmt.Sprint(err), "gave HTTP response to HTTPS client") {
+		return ": it has no TLS; pass --plain-http if that is meant"
+	}
+	return ""
+}

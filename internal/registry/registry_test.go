@@ -1,0 +1,85 @@
+package registry_test
+
+import (
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	own "github.com/gatehouse-sec/gatehouse/internal/registry"
+)
+
+func TestReference(t *testing.T) {
+	c := own.New(own.Options{})
+	for text, want := range map[string]string{
+		"registry.example/app:1":         "",
+		"registry.example/app":           "want registry/repository:tag",
+		"app:1":                          "want registry/repository:tag",
+		"registry.example/app@sha256:12": "want registry/repository:tag",
+		"":                               "want registry/repository:tag",
+	} {
+		_, err := c.Reference(text)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
+
+func TestRequestsAreCounted(t *testing.T) {
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	defer server.Close()
+	c := own.New(own.Options{})
+	ref, err := c.Reference(strings.TrimPrefix(server.URL, "http://") + "/app:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := random.Image(10, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(ref, img, c.Remote(t.Context())...); err != nil {
+		t.Fatal(err)
+	}
+	before := c.Requests()
+	if _, err := remote.Head(ref, c.Remote(t.Context())...); err != nil {
+		t.Fatal(err)
+	}
+	if n := c.Requests() - before; n != 2 { // /v2/ and the manifest
+		t.Errorf("%d requests", n)
+	}
+}
+
+// transport answers everything with 404.
+type transport struct{ asked []string }
+
+func (s *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.asked = append(s.asked, r.URL.String())
+	return nil, errors.New("no network")
+}
+
+// TestPlainHTTP: a registry in a private network is not asked without TLS, which the
+// library would do.
+func TestPlainHTTP(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		stub := &transport{}
+		c := own.New(own.Options{Transport: stub, PlainHTTP: plain})
+		ref, err := c.Reference("10.0.0.1:5000/app:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := remote.Head(ref, c.Remote(t.Context())...); err == nil {
+			t.Fatal("no error")
+		}
+		got := strings.Contains(strings.Join(stub.asked, " "), "http://")
+		if got != plain {
+			t.Errorf("plain HTTP %v: asked %v", plain, stub.asked)
+		}
+	}
+}
