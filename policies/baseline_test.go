@@ -93,6 +93,12 @@ func badReport() *gatehouse.Report {
 			{Package: gatehouse.Package{Purl: "pkg:npm/b@1", Name: "b", Version: "1"}, Location: gatehouse.Location{Path: "package-lock.json"}, Licenses: []string{"see LICENSE file"}},
 			{Package: gatehouse.Package{Purl: "pkg:npm/c@1", Name: "c", Version: "1"}, Location: gatehouse.Location{Path: "package-lock.json"}, InstallScript: true,
 				Origin: &gatehouse.Origin{Kind: "url", URL: "http://example.test/c.tgz"}},
+			{Package: gatehouse.Package{Purl: "pkg:npm/d@1", Name: "d", Version: "1"}, Location: gatehouse.Location{Path: "package-lock.json"}, Licenses: []string{"MIT"},
+				DetectedLicenses: []gatehouse.DetectedLicense{{License: "ISC", Confidence: 1}}},
+		},
+		LicenseTexts: []gatehouse.LicenseText{
+			{Path: "copied/LICENSE", Licenses: []gatehouse.DetectedLicense{{License: "SSPL-1.0", Confidence: 1}}},
+			{Path: "node_modules/c/LICENSE", Package: &gatehouse.Package{Name: "c", Version: "1"}, Licenses: []gatehouse.DetectedLicense{{}}},
 		},
 		Coverage: gatehouse.Coverage{
 			Files:    []gatehouse.FileCoverage{{Path: "main.tf", Bytes: 10, Scanned: []string{"iac"}}},
@@ -151,9 +157,9 @@ func mustDecide(t testing.TB, s *Set, r *gatehouse.Report, waivers ...gatehouse.
 // strict turns on the rules that are off by default. Rules for the same thing
 // exclude each other, so two sets of settings are needed.
 var strict = []map[string]any{
-	{"coverage.required_scanners": []string{"secrets"}, "vulnerabilities.only_fixable": true, "licenses.unlicensed": "warn", "dependencies.install_scripts": "deny", "dependencies.insecure_origin": "warn",
+	{"coverage.required_scanners": []string{"secrets"}, "vulnerabilities.only_fixable": true, "licenses.unlicensed": "warn", "licenses.undeclared": "warn", "licenses.own": "warn", "dependencies.install_scripts": "deny", "dependencies.insecure_origin": "warn",
 		"license_classes.forbidden": "deny", "license_classes.unknown": "warn", "license_classes.overrides": []any{map[string]any{"classes": []any{"notice"}, "action": "ignore"}}},
-	{"licenses.unlicensed": "deny", "licenses.unreadable": "deny", "vulnerabilities.unreachable": "warn"},
+	{"licenses.unlicensed": "deny", "licenses.unreadable": "deny", "licenses.undeclared": "deny", "licenses.own": "deny", "licenses.unknown_text": "deny", "vulnerabilities.unreachable": "warn"},
 }
 
 // Every rule fires on the bad report and stays silent on the good one.

@@ -39,6 +39,9 @@ type InputDocument struct {
 	// Licenses are what Components say about licences, each once: a rule that
 	// looks here first need not look at each component.
 	Licenses []InputLicenses `json:"licenses"`
+	// LicenseTexts are the files with texts of licences, of the target itself
+	// and of packages that are there, sorted by path.
+	LicenseTexts []gatehouse.LicenseText `json:"license_texts"`
 	// Coverage says what was looked at and what was not.
 	Coverage InputCoverage `json:"coverage"`
 	// Databases are the data that scanners matched against, sorted by name.
@@ -70,11 +73,17 @@ type InputLicense struct {
 type InputComponent struct {
 	gatehouse.Component
 	// LicenseChoices are all licences as alternatives: each is a list of
-	// licences that apply together; see [LicenseChoices]. Empty if there are
-	// no licences.
+	// licences that apply together; see [LicenseChoices]. They are those that
+	// are declared or, if none is, those that are detected, all of them
+	// together. Empty if there are no licences.
 	LicenseChoices [][]string `json:"license_choices"`
 	// LicensesReadable is true if each licence is an SPDX expression.
 	LicensesReadable bool `json:"licenses_readable"`
+	// LicensesDetected is true if LicenseChoices are detected.
+	LicensesDetected bool `json:"licenses_detected"`
+	// LicensesUndeclared are licences that are detected, and that no declared
+	// expression names; empty if nothing readable is declared.
+	LicensesUndeclared []string `json:"licenses_undeclared,omitempty"`
 }
 
 // InputLicenses are the licences that some components have in common.
@@ -85,6 +94,9 @@ type InputLicenses struct {
 	Readable bool       `json:"readable"`
 	// Components counts those that have them.
 	Components int `json:"components"`
+
+	detected   bool
+	undeclared []string
 }
 
 // InputCoverage is the ledger without its list of files.
@@ -157,12 +169,13 @@ func NewInput(report *gatehouse.Report, now time.Time) (*Input, error) {
 		gaps:     make(map[string]*gatehouse.Gap, len(cov.Gaps)),
 		now:      now,
 		Document: InputDocument{
-			Version:   InputVersion,
-			Time:      now.Format(time.RFC3339),
-			Target:    report.Target,
-			Findings:  make([]InputFinding, 0, len(report.Findings)),
-			Databases: []InputDatabase{},
-			Ignores:   append([]gatehouse.Ignore{}, report.Ignores...),
+			Version:      InputVersion,
+			Time:         now.Format(time.RFC3339),
+			Target:       report.Target,
+			Findings:     make([]InputFinding, 0, len(report.Findings)),
+			LicenseTexts: append([]gatehouse.LicenseText{}, report.LicenseTexts...),
+			Databases:    []InputDatabase{},
+			Ignores:      append([]gatehouse.Ignore{}, report.Ignores...),
 			Coverage: InputCoverage{
 				Complete: len(cov.Gaps) == 0,
 				Files:    countFiles(cov.Files),
@@ -197,11 +210,22 @@ func inputLicenses(components []gatehouse.Component) (of []*InputLicenses, all [
 	of = make([]*InputLicenses, len(components))
 	var order []*InputLicenses
 	for i := range components {
-		key := strings.Join(components[i].Licenses, "\x00")
+		declared := components[i].Licenses
+		detected := detectedLicenses(components[i].DetectedLicenses)
+		key := strings.Join(declared, "\x00") + "\x01" + strings.Join(detected, "\x00")
 		l := known[key]
 		if l == nil {
 			l = &InputLicenses{}
-			l.Choices, l.Readable = LicenseChoices(components[i].Licenses...)
+			switch {
+			case len(detected) > 0 && !declares(declared):
+				l.Choices, l.Readable = LicenseChoices(detected...)
+				l.detected = true
+			default:
+				l.Choices, l.Readable = LicenseChoices(declared...)
+				if l.Readable {
+					l.undeclared = undeclared(l.Choices, detected)
+				}
+			}
 			known[key] = l
 			order = append(order, l)
 		}
@@ -220,7 +244,7 @@ func (in *Input) components() []InputComponent {
 	out := make([]InputComponent, len(in.report.Components))
 	for i := range out {
 		l := in.choices[i]
-		out[i] = InputComponent{Component: in.report.Components[i], LicenseChoices: l.Choices, LicensesReadable: l.Readable}
+		out[i] = InputComponent{Component: in.report.Components[i], LicenseChoices: l.Choices, LicensesReadable: l.Readable, LicensesDetected: l.detected, LicensesUndeclared: l.undeclared}
 	}
 	return out
 }

@@ -28,7 +28,7 @@ deny contains result if {
 	}
 	ids := sort({id | some choice in s.choices; some id in choice; denied_ids[id]})
 	result := object.union(s.about, {
-		"msg": sprintf("%s may only be used under a denied licence: %s", [lib.package_text(s.package), concat(", ", ids)]),
+		"msg": sprintf("%s may only be used under a denied licence: %s%s", [lib.package_text(s.package), concat(", ", ids), s.source]),
 		"severity": "HIGH",
 		"purl": s.package.purl,
 		"licenses": ids,
@@ -87,6 +87,132 @@ warn_unlicensed contains unlicensed(c) if {
 	count(c.license_choices) == 0
 }
 
+# METADATA
+# title: Texts of licences are known
+# description: A file of a package has a text that no known licence has, so it is not known what it asks for.
+# custom:
+#   id: GH-LICENSE-006
+#   severity: MEDIUM
+#   solution: Read it; if it is acceptable, waive it, or set licenses.unknown_text to ignore.
+deny_unknown_text contains result if {
+	settings.unknown_text == "deny"
+	some t in unknown_texts
+	result := object.union(
+		{"msg": sprintf("%s has a text that no known licence has: %s", [lib.package_text(t.package), t.path]), "path": t.path},
+		purl_of(t.package),
+	)
+}
+
+# METADATA
+# title: Texts of licences are known
+# description: Files of packages have texts that no known licence has.
+# custom:
+#   id: GH-LICENSE-006
+#   severity: LOW
+#   solution: Read them; set licenses.unknown_text to deny or ignore.
+warn_unknown_text contains {"msg": msg} if {
+	settings.unknown_text == "warn"
+	found := {lib.package_text(t.package) | some t in unknown_texts}
+	count(found) > 0
+	msg := sprintf("%s with a text that no known licence has: %s", [
+		lib.count_text(count(found), "package", "packages"),
+		concat(", ", array.slice(sort(found), 0, 10)),
+	])
+}
+
+# METADATA
+# title: Packages declare the licences that their files have
+# description: |
+#   The files of a package have the text of a licence that its declaration does
+#   not name: what is bundled in it, or a declaration that is wrong.
+# custom:
+#   id: GH-LICENSE-007
+#   severity: MEDIUM
+#   solution: Read the files, and judge the package by both; set licenses.undeclared to ignore.
+deny_undeclared contains undeclared(c) if {
+	settings.undeclared == "deny"
+	some c in components
+	count(c.licenses_undeclared) > 0
+}
+
+# METADATA
+# title: Packages declare the licences that their files have
+# description: The files of a package have the text of a licence that its declaration does not name.
+# custom:
+#   id: GH-LICENSE-007
+#   severity: LOW
+#   solution: Read the files, and judge the package by both; set licenses.undeclared to deny or ignore.
+warn_undeclared contains undeclared(c) if {
+	settings.undeclared == "warn"
+	some c in components
+	count(c.licenses_undeclared) > 0
+}
+
+# METADATA
+# title: The target has no text of a denied licence
+# description: |
+#   A file of the target itself, outside of packages, has the text of a denied
+#   licence: code of others that was copied, or the licence of the target.
+# custom:
+#   id: GH-LICENSE-008
+#   severity: HIGH
+#   solution: Find out what is under that licence, and remove it; name the place in licenses.own_allowed if it may be.
+deny_own contains own(t) if {
+	settings.own == "deny"
+	some t in own_texts
+}
+
+# METADATA
+# title: The target has no text of a denied licence
+# description: A file of the target itself, outside of packages, has the text of a denied licence.
+# custom:
+#   id: GH-LICENSE-008
+#   severity: LOW
+#   solution: Find out what is under that licence; name the place in licenses.own_allowed if it may be.
+warn_own contains own(t) if {
+	settings.own == "warn"
+	some t in own_texts
+}
+
+unknown_texts := [t |
+	some t in input.license_texts
+	t.package
+	some l in t.licenses
+	l.license == ""
+]
+
+purl_of(p) := {"purl": p.purl} if p.purl != ""
+
+purl_of(p) := {} if p.purl == ""
+
+undeclared(c) := {
+	"msg": sprintf("%s declares %s, but its files have: %s", [
+		lib.package_text(c), concat(", ", c.licenses), concat(", ", sort(c.licenses_undeclared)),
+	]),
+	"path": c.location.path,
+	"purl": c.purl,
+	"licenses": sort(c.licenses_undeclared),
+}
+
+own_texts := [object.union(t, {"ids": ids}) |
+	some t in input.license_texts
+	not t.package
+	ids := {l.license | some l in t.licenses; denied(l.license)}
+	count(ids) > 0
+	not own_allowed(t.path)
+]
+
+own_allowed(path) if {
+	some pattern in settings.own_allowed
+	glob.match(pattern, ["/"], path)
+}
+
+own(t) := {
+	"msg": sprintf("%s has the text of a denied licence: %s", [t.path, concat(", ", sort(t.ids))]),
+	"path": t.path,
+	"licenses": sort(t.ids),
+}
+
 components := [c | some c in input.components; not ignored_dev(c.purl)]
 
 ignored_dev(purl) if {
@@ -105,6 +231,7 @@ found := [s |
 		"package": f.license.package,
 		"choices": f.license.choices,
 		"readable": f.license.readable,
+		"source": "",
 		"about": {"finding": f.id},
 	}
 ]
@@ -117,9 +244,14 @@ unfound := [s |
 		"package": {"name": c.name, "version": c.version, "purl": c.purl},
 		"choices": c.license_choices,
 		"readable": c.licenses_readable,
+		"source": source(c),
 		"about": {"path": c.location.path},
 	}
 ]
+
+source(c) := sprintf(" (declares none; found in %s)", [concat(", ", {d.location.path | some d in c.detected_licenses})]) if {
+	c.licenses_detected
+} else := ""
 
 # suspects are the components that a rule can object to, so that the others
 # cost no more than a look.

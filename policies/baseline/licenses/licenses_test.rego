@@ -126,3 +126,72 @@ test_deny_denied_or_later if {
 	count(licenses.deny) == 1 with input as report([["MPL-1.1+"]])
 		with data.gatehouse.settings.licenses as with_settings({"denied": ["MPL-1.1"]})
 }
+
+detected := object.union(component([["AGPL-3.0-only"]]), {
+	"licenses_detected": true,
+	"detected_licenses": [{"license": "AGPL-3.0-only", "location": {"path": "node_modules/a/LICENSE", "line": 1}, "confidence": 1}],
+})
+
+test_deny_detected if {
+	some r in licenses.deny with input as {"findings": [], "components": [detected]}
+	r.msg == "a 1 may only be used under a denied licence: AGPL-3.0-only (declares none; found in node_modules/a/LICENSE)"
+}
+
+text(owner, ids) := object.union(
+	{"path": "x/LICENSE", "licenses": [{"license": id, "location": {"path": "x/LICENSE"}, "confidence": 1} | some id in ids]},
+	owner,
+)
+
+package_a := {"package": {"purl": "pkg:npm/a@1", "ecosystem": "npm", "name": "a", "version": "1"}}
+
+package_b := {"package": {"purl": "", "ecosystem": "npm", "name": "b", "version": ""}}
+
+texts(list) := {"findings": [], "components": [], "license_texts": list}
+
+test_warn_unknown_text if {
+	some r in licenses.warn_unknown_text with input as texts([text(package_a, ["MIT", ""]), text(package_a, ["MIT"]), text({}, [""])])
+	r.msg == "1 package with a text that no known licence has: a 1"
+}
+
+test_allow_known_text if {
+	count(licenses.warn_unknown_text) == 0 with input as texts([text(package_a, ["MIT"]), text({}, [""])])
+}
+
+test_deny_unknown_text_if_set if {
+	results := licenses.deny_unknown_text with input as texts([text(package_a, [""]), text(package_b, ["MIT", ""])])
+		with data.gatehouse.settings.licenses as with_settings({"unknown_text": "deny"})
+	{r.path | some r in results} == {"x/LICENSE"}
+	{object.get(r, "purl", "") | some r in results} == {"pkg:npm/a@1", ""}
+}
+
+disagreeing := {"findings": [], "components": [object.union(component([["MIT"]]), {"licenses": ["MIT"], "licenses_undeclared": ["ISC"]})]}
+
+test_deny_undeclared_if_set if {
+	some r in licenses.deny_undeclared with input as disagreeing with data.gatehouse.settings.licenses as with_settings({"undeclared": "deny"})
+	r.msg == "a 1 declares MIT, but its files have: ISC"
+	r.licenses == ["ISC"]
+}
+
+test_warn_undeclared_if_set if {
+	count(licenses.warn_undeclared) == 1 with input as disagreeing with data.gatehouse.settings.licenses as with_settings({"undeclared": "warn"})
+}
+
+test_allow_undeclared_by_default if {
+	count(licenses.deny_undeclared) == 0 with input as disagreeing
+	count(licenses.warn_undeclared) == 0 with input as disagreeing
+}
+
+test_deny_own_if_set if {
+	list := texts([text({}, ["MIT", "AGPL-3.0-only"]), text(package_a, ["AGPL-3.0-only"]), text({}, ["MIT"])])
+	results := licenses.deny_own with input as list with data.gatehouse.settings.licenses as with_settings({"own": "deny"})
+	count(results) == 1
+	some r in results
+	r.msg == "x/LICENSE has the text of a denied licence: AGPL-3.0-only"
+	count(licenses.warn_own) == 1 with input as list with data.gatehouse.settings.licenses as with_settings({"own": "warn"})
+	count(licenses.deny_own) == 0 with input as list
+}
+
+test_allow_own_in_allowed_place if {
+	count(licenses.deny_own) == 0 with input as texts([text({}, ["AGPL-3.0-only"])])
+		with data.gatehouse.settings.licenses as with_settings({"own": "deny", "own_allowed": ["*/LICENSE"]})
+}
