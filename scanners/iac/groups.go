@@ -18,5 +18,5 @@ func (s *scanner) groups(files []gatehouse.FileInfo) []gatehouse.Group {
 	if g, ok := terraformGroup(files); ok {
 		all = append(all, g)
 	}
-	return all
+	return append(all, callGroups(files)...)
 }

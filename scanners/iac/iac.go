@@ -210,6 +210,8 @@ func (s *scanner) scanGroup(ctx context.Context, g *gatehouse.Group, p *gatehous
 		return s.scanTerraformFiles(ctx, g.Files, p)
 	case typeHelm:
 		return s.scanChart(ctx, g, p)
+	case typeCalls:
+		return s.scanCalls(ctx, g, p)
 	case typeKustomize:
 		return s.scanKustomizations(ctx, g, p)
 	}

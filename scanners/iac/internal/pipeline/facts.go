@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -71,7 +72,10 @@ func (g *github) expression(line int, text string, root *node) {
 	if root.op == "literal" {
 		fact("literal")
 	}
-	g.Expressions = append(g.Expressions, e)
+	secret := slices.ContainsFunc(e.Contexts, func(c string) bool { return strings.HasPrefix(c, "secrets") })
+	if len(e.Facts) > 0 || secret {
+		g.Expressions = append(g.Expressions, e)
+	}
 }
 
 // falsyMiddle reports whether n is a && b with a b that is always false, so
@@ -109,8 +113,9 @@ func (g *github) condition(n *yaml.Node) {
 		g.expression(lineAt(e.value, 0), strings.TrimSpace(value), root)
 		roots = append(roots, root)
 	}
+	lines := countLines(e.value)
 	for _, f := range all {
-		g.expression(lineAt(e.value, f.start), f.text, f.root)
+		g.expression(lines.lineOf(f.start), f.text, f.root)
 		roots = append(roots, f.root)
 		// With text beside it, even if it is only the end of a line, the
 		// value is text that is not empty, and so true.
@@ -166,61 +171,73 @@ func bots(n *node, decides bool, out *[]Bot) {
 var botIDs = map[string]bool{"49699333": true, "27856297": true, "29110": true, "41898282": true, "29139614": true}
 
 // injections are the expressions that become part of a script.
-func (g *github) injections(n *yaml.Node, where string, env scope) []Injection {
+func (g *github) injections(n *yaml.Node, where string, env *scope) []Injection {
 	all := []Injection{}
 	n = document.Resolve(n)
 	if n.Kind != yaml.ScalarNode {
 		return all
 	}
 	lines := countLines(n)
+	trace := &trace{github: g, env: env, known: map[string]source{}}
 	for _, f := range fences(n.Value) {
 		line := lines.lineOf(f.start)
 		seen := map[string]bool{}
 		for _, name := range f.root.flows() {
-			name, taint := g.taint(name, env, 0)
-			if taint != taintNone && !seen[name] {
-				seen[name] = true
-				all = append(all, Injection{Line: line, Name: name, Taint: taint, Where: where})
+			from := trace.of(name)
+			if from.taint != taintNone && !seen[from.name] {
+				seen[from.name] = true
+				all = append(all, Injection{Line: line, Name: from.name, Taint: from.taint, Where: where})
 			}
 		}
 	}
 	return all
 }
 
-// taint says who chooses the text of a context. Variables and the matrix are
-// followed where their values are known.
-func (g *github) taint(name string, env scope, depth int) (string, string) {
-	taint := taintGitHub(name)
-	if taint == taintInput && g.closed[strings.TrimPrefix(strings.TrimPrefix(name, "github.event."), "inputs.")] {
-		taint = taintNone
+// source is a context and who chooses its text.
+type source struct{ name, taint string }
+
+// trace follows variables and the matrix to where their values come from.
+type trace struct {
+	*github
+	env   *scope
+	known map[string]source
+}
+
+func (t *trace) of(name string) source {
+	if s, ok := t.known[name]; ok {
+		return s
 	}
+	s := source{name, taintGitHub(name)}
+	if s.taint == taintInput && t.closed[strings.TrimPrefix(strings.TrimPrefix(name, "github.event."), "inputs.")] {
+		s.taint = taintNone
+	}
+	t.known[name] = s // until it is known, as values may go in circles
 	first, rest, _ := strings.Cut(name, ".")
 	var values []string
 	known := false
 	switch first {
 	case "env":
 		var v string
-		v, known = env[rest]
+		v, known = t.env.value(rest)
 		values = []string{v}
 	case "matrix":
-		values, known = g.matrix[rest]
+		values, known = t.matrix[rest]
 	}
-	if !known || depth > 4 {
-		return name, taint
+	if !known {
+		return s
 	}
-	worst := taintNone
-	from := name
+	worst := source{name, taintNone}
 	for _, v := range values {
 		for _, f := range fences(v) {
 			for _, inner := range f.root.flows() {
-				n, t := g.taint(inner, env, depth+1)
-				if t != taintNone && (worst == taintNone || t == taintOutsider) {
-					worst, from = t, n
+				if n := t.of(inner); n.taint != taintNone && (worst.taint == taintNone || n.taint == taintOutsider) {
+					worst = n
 				}
 			}
 		}
 	}
-	return from, worst
+	t.known[name] = worst
+	return worst
 }
 
 // readMatrix notes the values of each dimension. A dimension with a value that is no

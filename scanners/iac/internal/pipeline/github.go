@@ -11,7 +11,7 @@ import (
 // github reads workflows and actions of GitHub.
 type github struct {
 	*Pipeline
-	env    scope // of the workflow
+	env    *scope // of the workflow
 	matrix map[string][]string
 	job    int
 	// closed are the inputs whose values cannot be any text: by name, false if
@@ -19,11 +19,26 @@ type github struct {
 	closed map[string]bool
 }
 
-// scope are literal values of variables by name in lower case.
-type scope map[string]string
+// scope are literal values of variables by name in lower case, of a part of
+// the file and of those around it.
+type scope struct {
+	own   map[string]string
+	outer *scope
+}
+
+func newScope(outer *scope) *scope { return &scope{own: map[string]string{}, outer: outer} }
+
+func (s *scope) value(name string) (string, bool) {
+	for ; s != nil; s = s.outer {
+		if v, ok := s.own[name]; ok {
+			return v, true
+		}
+	}
+	return "", false
+}
 
 func readGitHub(root *yaml.Node, kind string) *Pipeline {
-	g := &github{Pipeline: newPipeline(GitHub, kind, root), job: -1, env: scope{}, closed: map[string]bool{}}
+	g := &github{Pipeline: newPipeline(GitHub, kind, root), job: -1, env: newScope(nil), closed: map[string]bool{}}
 	if kind == KindAction {
 		g.action(root)
 		return g.Pipeline
@@ -94,11 +109,11 @@ func (g *github) permissions(n *yaml.Node) *Permissions {
 }
 
 // variables reads an environment and notes its literal values in known.
-func (g *github) variables(n *yaml.Node, known scope) []Var {
+func (g *github) variables(n *yaml.Node, known *scope) []Var {
 	g.expressions(n)
 	all := vars(n)
 	for _, v := range all {
-		known[strings.ToLower(v.Name)] = v.Value
+		known.own[strings.ToLower(v.Name)] = v.Value
 	}
 	return all
 }
@@ -111,15 +126,6 @@ func defaultShell(n *yaml.Node) (string, int) {
 	return text(e.value), e.line
 }
 
-func (s scope) with(more func(scope)) scope {
-	c := scope{}
-	for k, v := range s {
-		c[k] = v
-	}
-	more(c)
-	return c
-}
-
 func (g *github) readJob(e entry, shell string, shellLine int) {
 	j := newJob(e.key, e.line)
 	if e.value.Kind != yaml.MappingNode {
@@ -129,7 +135,8 @@ func (g *github) readJob(e entry, shell string, shellLine int) {
 	g.job = len(g.Jobs)
 	g.readMatrix(get(get(e.value, "strategy"), "matrix"))
 	j.Permissions, j.If = g.permissions(e.value), text(get(e.value, "if"))
-	env := g.env.with(func(c scope) { j.Env = g.variables(get(e.value, "env"), c) })
+	env := newScope(g.env)
+	j.Env = g.variables(get(e.value, "env"), env)
 	if env := get(e.value, "environment"); env != nil {
 		if j.Environment = text(env); j.Environment == "" {
 			j.Environment = text(get(env, "name"))
@@ -143,6 +150,7 @@ func (g *github) readJob(e entry, shell string, shellLine int) {
 		j.Uses = text(uses.value)
 		g.use(uses, true)
 		g.expressions(get(e.value, "with"))
+		g.call(j.Uses, uses.line, entries(get(e.value, "with")), env)
 	}
 	if s, ok := find(e.value, "secrets"); ok {
 		if text(s.value) == "inherit" {
@@ -214,7 +222,7 @@ func (g *github) runner(j *Job, n *yaml.Node) {
 	}
 }
 
-func (g *github) steps(n *yaml.Node, env scope, shell string, shellLine int) []Step {
+func (g *github) steps(n *yaml.Node, env *scope, shell string, shellLine int) []Step {
 	all := []Step{}
 	for _, s := range items(n) {
 		if s.Kind != yaml.MappingNode {
@@ -242,10 +250,11 @@ var codeInputs = map[string]string{
 	"gautamkrishnar/keepalive-workflow": "", "uraimo/run-on-arch-action": "run", "coactions/setup-xvfb": "run", "gabrielbb/xvfb-action": "run",
 }
 
-func (g *github) step(n *yaml.Node, env scope, shell string, shellLine int) Step {
+func (g *github) step(n *yaml.Node, env *scope, shell string, shellLine int) Step {
 	s := newStep(max(n.Line, 1))
 	s.ID, s.Name, s.If, s.Shell, s.ShellLine = text(get(n, "id")), text(get(n, "name")), text(get(n, "if")), shell, shellLine
-	env = env.with(func(c scope) { s.Env = g.variables(get(n, "env"), c) })
+	env = newScope(env)
+	s.Env = g.variables(get(n, "env"), env)
 	if e, ok := find(n, "shell"); ok {
 		s.Shell, s.ShellLine = text(e.value), e.line
 	}
@@ -263,6 +272,7 @@ func (g *github) step(n *yaml.Node, env scope, shell string, shellLine int) Step
 			g.Oddities = append(g.Oddities, Oddity{Line: e.line, What: "all inputs of the step are one expression"})
 		}
 		g.expressions(with)
+		g.call(s.Uses, e.line, entries(with), env)
 		for _, v := range entries(with) {
 			name := strings.ToLower(v.key)
 			s.With = append(s.With, Var{Name: name, Value: text(v.value), Line: v.line})
@@ -329,7 +339,7 @@ func (g *github) action(root *yaml.Node) {
 	j := newJob("runs", max(runs.Line, 1))
 	g.job = 0
 	if steps := get(runs, "steps"); steps != nil {
-		j.Steps = g.steps(steps, scope{}, "", 0)
+		j.Steps = g.steps(steps, newScope(nil), "", 0)
 	}
 	if image := get(runs, "image"); image != nil {
 		if name, ok := strings.CutPrefix(text(image), "docker://"); ok {

@@ -64,6 +64,7 @@ func ReadJenkins(data []byte) (*Pipeline, error) {
 	for _, m := range computedCall.FindAllStringIndex(text, -1) {
 		p.Gaps = append(p.Gaps, Gap{Line: 1 + strings.Count(text[:m[1]], "\n"), Reason: "a command is computed, so it was not judged"})
 	}
+	p.bound()
 	return p, nil
 }
 

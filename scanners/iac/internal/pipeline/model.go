@@ -45,7 +45,7 @@ type Pipeline struct {
 	Uses []Use `json:"uses"`
 	// Images are all container images that jobs, services and steps run in.
 	Images []Image `json:"images"`
-	// Expressions are all expressions, wherever they stand.
+	// Expressions are those with a secret or a flaw, wherever they stand.
 	Expressions []Expression `json:"expressions"`
 	// Conditions are all conditions of jobs and steps.
 	Conditions []Condition `json:"conditions"`
@@ -53,6 +53,11 @@ type Pipeline struct {
 	Updates []Update `json:"updates"`
 	// Oddities are spellings that hide what is meant.
 	Oddities []Oddity `json:"oddities"`
+	// Local is true for an action below .github, which only its own repository
+	// uses.
+	Local bool `json:"local"`
+	// Calls are the uses of files of the same repository.
+	Calls []Call `json:"-"`
 	// Gaps are the parts that could not be read.
 	Gaps []Gap `json:"-"`
 }
@@ -71,6 +76,8 @@ type Trigger struct {
 	Branches []string `json:"branches"`
 	Tags     []string `json:"tags"`
 	Types    []string `json:"types"`
+	// Inherited is true for an event that starts a caller of the file.
+	Inherited bool `json:"inherited"`
 }
 
 // Permissions are those of the token that a pipeline or job gets.

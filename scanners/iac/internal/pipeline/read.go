@@ -2,16 +2,59 @@ package pipeline
 
 import (
 	"bytes"
+	"fmt"
 	"path"
 	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
 // Read reads a document that describes a pipeline, at a slash-separated path;
-// nil if it is none. The document must have passed [document.Parse].
+// nil if it is none. The document must have passed [document.Parse]. What is
+// beyond [limits.MaxPipelineScriptBytes] and [limits.MaxPipelineSteps] is a gap.
 func Read(name string, root *yaml.Node) *Pipeline {
+	p := readAny(name, root)
+	if p != nil {
+		p.Local = p.Kind == KindAction && strings.Contains("/"+name, "/.github/")
+		p.bound()
+	}
+	return p
+}
+
+// bound leaves out what is beyond the limits, with a gap.
+func (p *Pipeline) bound() {
+	steps, pasted, text := 0, 0, 0
+	for i := range p.Jobs {
+		j := &p.Jobs[i]
+		if steps += len(j.Steps); steps > limits.MaxPipelineSteps || i >= limits.MaxPipelineSteps {
+			p.Gaps = append(p.Gaps, Gap{Line: j.Line, Reason: fmt.Sprintf("it has more than the limit of %d steps or jobs; those from here on were not judged", limits.MaxPipelineSteps)})
+			p.Jobs = p.Jobs[:i]
+			return
+		}
+		for k := range j.Steps {
+			s := &j.Steps[k]
+			if pasted += len(s.Injections); pasted > limits.MaxPipelineSteps {
+				p.Gaps = append(p.Gaps, Gap{Line: s.Line, Reason: fmt.Sprintf("more than the limit of %d expressions are pasted into scripts; those of this step were not judged", limits.MaxPipelineSteps)})
+				pasted -= len(s.Injections)
+				s.Injections = []Injection{}
+			}
+			before := text
+			for _, l := range s.Lines {
+				text += len(l.Text)
+			}
+			if text > limits.MaxPipelineScriptBytes {
+				p.Gaps = append(p.Gaps, Gap{Line: s.Line, Reason: fmt.Sprintf("the scripts are longer than the limit of %d bytes; that of this step was not judged", limits.MaxPipelineScriptBytes)})
+				text = before
+				s.Lines = []Text{}
+			}
+		}
+	}
+}
+
+func readAny(name string, root *yaml.Node) *Pipeline {
 	if root.Kind != yaml.MappingNode {
 		return nil
 	}

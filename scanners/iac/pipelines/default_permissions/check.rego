@@ -51,6 +51,10 @@ left_to_caller(job) if {
 	job.uses == ""
 	count(input.triggers) > 0
 	every t in input.triggers {
-		t.name == "workflow_call"
+		by_call(t)
 	}
 }
+
+by_call(t) if t.name == "workflow_call"
+
+by_call(t) if t.inherited

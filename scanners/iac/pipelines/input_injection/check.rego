@@ -29,6 +29,10 @@ deny contains res if {
 	some step in job.steps
 	some i in step.injections
 	i.taint in {"input", "ref"}
-	input.kind != "action"
+	handed(i)
 	res := pipeline.at(i.line, pipeline.place(job, step), sprintf("%s is pasted into the %s.", [i.name, i.where]))
 }
+
+handed(_) if input.kind != "action"
+
+handed(_) if input.local

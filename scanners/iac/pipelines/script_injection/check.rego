@@ -41,4 +41,5 @@ dangerous(i) if i.taint == "outsider"
 dangerous(i) if {
 	i.taint == "input"
 	input.kind == "action"
+	not input.local
 }
