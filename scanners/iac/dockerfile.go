@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ignore"
 )
 
 func (s *scanner) scanDockerfile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
@@ -22,7 +23,10 @@ func (s *scanner) scanDockerfile(ctx context.Context, f *gatehouse.File, p *gate
 	if err != nil {
 		return err
 	}
-	out := newOnce(p)
+	ignores := ignore.NewSet(s.now)
+	ignores.Dockerfile(f.Path, f.Data)
+	defer s.reportIgnores(p, ignores, nil)
+	out := s.heeding(newOnce(p), ignores)
 	for _, d := range parsed {
 		if len(d.Stages) == 0 {
 			return errors.New("it is named like a Dockerfile, but has no FROM instruction")

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/arm"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ignore"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/pipeline"
 )
 
@@ -24,7 +25,14 @@ func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gateh
 		docs, parseErr = document.Parse(arm.WithoutComments(f.Data))
 	}
 	found := false
-	out := newOnce(p)
+	ignores := ignore.NewSet(s.now)
+	ignores.YAML(f.Path, f.Data, docs, false)
+	out := s.heeding(newOnce(p), ignores)
+	defer func() {
+		if found {
+			s.reportIgnores(p, ignores, nil)
+		}
+	}()
 	for _, doc := range docs {
 		switch {
 		case isKubernetes(doc):

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/helm"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ignore"
 )
 
 // chartGroups makes a group of each chart that is not a dependency inside
@@ -202,7 +203,10 @@ func (s *scanner) scanRelease(ctx context.Context, g *gatehouse.Group, files map
 	}
 	out := found.of(r.Label)
 	for _, m := range manifests {
-		if err := s.scanRendered(ctx, m, out); err != nil {
+		ignores := ignore.NewSet(s.now)
+		err := s.scanRendered(ctx, m, isSubchart(g.Dir, m.Path), ignores, out)
+		s.reportIgnores(p, ignores, placeInTemplate(m))
+		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -215,16 +219,23 @@ func (s *scanner) scanRelease(ctx context.Context, g *gatehouse.Group, files map
 	return nil
 }
 
+// isSubchart reports whether a template is one of a chart that the chart in dir
+// depends on.
+func isSubchart(dir, template string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(template, dir+"/"), "charts/")
+}
+
 // scanRendered looks at what one template gave.
-func (s *scanner) scanRendered(ctx context.Context, m helm.Manifest, out reporter) error {
+func (s *scanner) scanRendered(ctx context.Context, m helm.Manifest, subchart bool, ignores *ignore.Set, out reporter) error {
 	if !hasSign("", m.Text) {
 		return nil // a script, a fragment, a list of values
 	}
 	docs, err := document.Parse(m.Text)
+	ignores.YAML(m.Path, m.Text, docs, subchart)
 	var errs []error
 	for _, doc := range docs {
 		if isKubernetes(doc) {
-			errs = append(errs, s.scanManifest(ctx, doc, manifest{typ: typeHelm, path: m.Path, place: placeInTemplate(m)}, out))
+			errs = append(errs, s.scanManifest(ctx, doc, manifest{typ: typeHelm, path: m.Path, place: placeInTemplate(m), ignores: ignores}, out))
 		}
 	}
 	return errors.Join(append(errs, err)...)

@@ -7,7 +7,8 @@
 // chart dependency or a check that could not be evaluated is a gap. An engine
 // is given a known-bad sample before its first answer is believed.
 //
-// Comments in the files that ask for findings to be left out are not heeded.
+// Comments and annotations in the files can ask for findings not to count. The
+// findings are reported all the same, with who asks (see package ignore).
 package iac
 
 import (
@@ -92,7 +93,7 @@ func New(opts Options) (*gatehouse.Scanner, error) {
 		}
 		s.vars = append(s.vars, vars)
 	}
-	s.strict = opts.StrictPipelines
+	s.strict, s.now = opts.StrictPipelines, opts.Now
 	s.releases = opts.Helm
 	return &gatehouse.Scanner{
 		Name: Name,
@@ -152,6 +153,7 @@ type scanner struct {
 	strict    bool                    // of pipelines
 	vars      []terraform.Vars        // given for root modules, later ones win
 	releases  []ChartRelease          // of charts
+	now       time.Time               // against which ends of ignores are held; may be zero
 	proofs    map[string]func() error // by type: nil if the engine finds its sample
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ignore"
 )
 
 // manifest says where a Kubernetes object comes from.
@@ -18,6 +19,9 @@ type manifest struct {
 	typ   string
 	path  string
 	place func(*gatehouse.Location) // see subject
+	// ignores are those of the text that the lines of the object are about; nil
+	// if whoever gets the findings knows them.
+	ignores *ignore.Set
 }
 
 // scanManifest looks at a Kubernetes object, or at each item of a list.
@@ -35,7 +39,7 @@ func (s *scanner) scanManifest(ctx context.Context, doc *yaml.Node, m manifest, 
 	c := converter{path: ast.StringTerm(m.path), done: map[*yaml.Node]converted{}}
 	return s.evaluate(ctx, subject{
 		typ: m.typ, input: checks.Kubernetes, value: c.convert(doc, doc.Line).term.Value,
-		path: m.path, line: doc.Line, resource: address(doc), place: m.place,
+		path: m.path, line: doc.Line, resource: address(doc), place: m.place, ignores: m.ignores,
 	}, out)
 }
 

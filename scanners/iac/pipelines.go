@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ignore"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/pipeline"
 )
 
@@ -65,5 +66,8 @@ func (s *scanner) scanJenkinsfile(ctx context.Context, f *gatehouse.File, p *gat
 		return err
 	}
 	s.prove(typePipeline, p)
-	return s.scanPipeline(ctx, f.Path, pipe, newOnce(p))
+	ignores := ignore.NewSet(s.now)
+	ignores.Jenkinsfile(f.Path, f.Data)
+	defer s.reportIgnores(p, ignores, nil)
+	return s.scanPipeline(ctx, f.Path, pipe, s.heeding(newOnce(p), ignores))
 }

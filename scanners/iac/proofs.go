@@ -97,7 +97,7 @@ func newScanner(set, pipelines, own *checks.Set) *scanner {
 			return s.scanPlan(context.Background(), "bad.json", docs[0], out)
 		}),
 		typeTerraform: proof(badConfigurationRule, func(out reporter) error {
-			problems, err := s.terraform(context.Background(), map[string][]byte{"bad.tf": []byte(badConfiguration)}, out)
+			problems, err := s.terraform(context.Background(), map[string][]byte{"bad.tf": []byte(badConfiguration)}, nil, out)
 			if err == nil && len(problems) > 0 {
 				err = errors.New(problems[0].Reason)
 			}

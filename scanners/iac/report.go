@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ignore"
 )
 
 // subject is one input of checks and what is known about it.
@@ -33,6 +34,10 @@ type subject struct {
 	rename func(*checks.Result)
 	// unknownAt are the lines of values that are not known; may be nil.
 	unknownAt map[int]bool
+	// ignores are the requests in the files that the lines of results are
+	// about, and values those of their blocks; both may be nil.
+	ignores *ignore.Set
+	values  ignore.Values
 }
 
 // evaluate runs all checks that apply over the subject and reports the
@@ -84,6 +89,7 @@ func (sub subject) finding(r checks.Result) gatehouse.Finding {
 			loc.EndLine = r.EndLine
 		}
 	}
+	at := loc
 	if sub.place != nil {
 		sub.place(&loc)
 	}
@@ -106,7 +112,7 @@ func (sub subject) finding(r checks.Result) gatehouse.Finding {
 		resource, detail = mask(resource), mask(detail) // may be an address
 	}
 	message := mask(r.Message)
-	return gatehouse.Finding{
+	f := gatehouse.Finding{
 		Rule: c.ID, Kind: gatehouse.KindMisconfiguration, Severity: c.Severity,
 		Title: c.Title, Message: message, Location: loc,
 		Fix: c.Fix, References: c.References,
@@ -115,9 +121,12 @@ func (sub subject) finding(r checks.Result) gatehouse.Finding {
 			Type: sub.typ, Resource: resource, Provider: provider, Service: c.Service,
 		},
 	}
+	f.Suppressed = sub.suppress(r, at, f)
+	return f
 }
 
-// once passes on each finding only once.
+// once passes on each finding only once. If it is suppressed as one of several
+// things, it still counts as the others.
 type once struct {
 	reporter
 	seen map[string]bool
@@ -126,7 +135,7 @@ type once struct {
 func newOnce(p reporter) *once { return &once{reporter: p, seen: map[string]bool{}} }
 
 func (o *once) Report(f gatehouse.Finding) {
-	key := fmt.Sprintf("%s\x00%s\x00%d\x00%d\x00%s", f.Fingerprint, f.Location.Path, f.Location.Line, f.Location.EndLine, f.Rule)
+	key := fmt.Sprintf("%s\x00%s\x00%d\x00%d\x00%s\x00%t", f.Fingerprint, f.Location.Path, f.Location.Line, f.Location.EndLine, f.Rule, f.Suppressed != nil)
 	if !o.seen[key] {
 		o.seen[key] = true
 		o.reporter.Report(f)

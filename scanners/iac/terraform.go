@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ignore"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/terraform"
 )
 
@@ -83,10 +84,17 @@ func (s *scanner) scanTerraformFiles(ctx context.Context, files map[string]*gate
 	for name, f := range files {
 		contents[name] = f.Data
 	}
-	problems, err := s.terraform(ctx, contents, newOnce(p))
+	ignores := ignore.NewSet(s.now)
+	for name, data := range contents {
+		if terraform.IsConfig(name) {
+			ignores.Terraform(name, data)
+		}
+	}
+	problems, err := s.terraform(ctx, contents, ignores, newOnce(p))
 	if err != nil {
 		return err
 	}
+	s.reportIgnores(p, ignores, nil)
 	failed := map[string]bool{}
 	for _, problem := range problems {
 		switch {
@@ -104,11 +112,11 @@ func (s *scanner) scanTerraformFiles(ctx context.Context, files map[string]*gate
 	return nil
 }
 
-func (s *scanner) terraform(ctx context.Context, files map[string][]byte, out reporter) ([]terraform.Problem, error) {
+func (s *scanner) terraform(ctx context.Context, files map[string][]byte, ignores *ignore.Set, out reporter) ([]terraform.Problem, error) {
 	var mu sync.Mutex // root modules are looked at concurrently
 	return terraform.Evaluate(ctx, files, s.vars, func(c *terraform.Configuration) error {
 		var found recorder
-		if err := s.scanConfiguration(ctx, files, c, &found); err != nil {
+		if err := s.scanConfiguration(ctx, files, c, ignores, &found); err != nil {
 			return err
 		}
 		mu.Lock()
@@ -118,7 +126,7 @@ func (s *scanner) terraform(ctx context.Context, files map[string][]byte, out re
 	})
 }
 
-func (s *scanner) scanConfiguration(ctx context.Context, files map[string][]byte, c *terraform.Configuration, out reporter) error {
+func (s *scanner) scanConfiguration(ctx context.Context, files map[string][]byte, c *terraform.Configuration, ignores *ignore.Set, out reporter) error {
 	main := mainFile(files, c.Dir)
 	st, errs := adapt(c.Modules)
 	for _, err := range errs {
@@ -129,7 +137,7 @@ func (s *scanner) scanConfiguration(ctx context.Context, files map[string][]byte
 	if err != nil {
 		return fmt.Errorf("make the input of checks for %q: %w", c.Dir, err)
 	}
-	return s.evaluateUnknown(ctx, subject{typ: typeTerraform, input: checks.Cloud, value: value, path: main}, out)
+	return s.evaluateUnknown(ctx, subject{typ: typeTerraform, input: checks.Cloud, value: value, path: main, ignores: ignores, values: blockValues(c.Modules)}, out)
 }
 
 // mainFile is where findings are that have no place of their own.

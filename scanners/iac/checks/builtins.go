@@ -83,11 +83,33 @@ func newResult(_ rego.BuiltinContext, msg, cause *ast.Term) (*ast.Term, error) {
 			items = append(items, ast.Item(ast.StringTerm(key[0]), v))
 		}
 	}
+	if parents := parentPlaces(meta); len(parents) > 0 {
+		items = append(items, ast.Item(ast.StringTerm("parents"), ast.ArrayTerm(parents...)))
+	}
 	if root := rootResource(meta); root != "" {
 		items = append(items, ast.Item(ast.StringTerm("root"), ast.StringTerm(root)))
 	}
 	return ast.ObjectTerm(items...), nil
 }
+
+// parentPlaces are the files and lines of what a cause is part of, innermost
+// first.
+func parentPlaces(meta *ast.Term) []*ast.Term {
+	var places []*ast.Term
+	for range maxParents {
+		if meta = get(meta, "parent", ""); meta == nil {
+			break
+		}
+		file, line := get(meta, "filepath", ""), get(meta, "startline", "")
+		if file != nil && line != nil {
+			places = append(places, ast.ArrayTerm(file, line))
+		}
+	}
+	return places
+}
+
+// maxParents is more than things are ever nested.
+const maxParents = 1000
 
 // metadata is where a cause says where it is: in a field of its own, or in the
 // cause itself.
@@ -102,7 +124,7 @@ func metadata(cause *ast.Term) *ast.Term {
 // of, with the modules that it is in: "module.a.aws_s3_bucket.b".
 func rootResource(meta *ast.Term) string {
 	resource, modules := "", ""
-	for range 1000 { // parents never nest nearly as deep
+	for range maxParents {
 		if meta == nil {
 			break
 		}

@@ -245,6 +245,15 @@ type Result struct {
 	// Resource is the address of the cause, and Root that of the outermost
 	// thing that it is part of; may be empty.
 	Resource, Root string
+	// Parents are the places of what the cause is part of, innermost first,
+	// such as the call of its module; empty if the input does not say.
+	Parents []Place
+}
+
+// Place is where something starts.
+type Place struct {
+	Path string
+	Line int
 }
 
 // Failure is a check that gave no answer.
@@ -391,9 +400,22 @@ func denial(v any) (Result, error) {
 		r.Path, _ = v["filepath"].(string)
 		r.Resource, _ = v["resource"].(string)
 		r.Root, _ = v["root"].(string)
+		r.Parents = places(v["parents"])
 		return r, nil
 	}
 	return Result{}, errors.New("a denial is neither a message nor an object")
+}
+
+func places(v any) []Place {
+	list, _ := v.([]any)
+	var all []Place
+	for _, item := range list {
+		if pair, ok := item.([]any); ok && len(pair) == 2 {
+			file, _ := pair[0].(string)
+			all = append(all, Place{Path: file, Line: number(pair[1])})
+		}
+	}
+	return all
 }
 
 func number(v any) int {
