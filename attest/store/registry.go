@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,30 @@ type Registry struct {
 // NewRegistry stores attestations in the repository.
 func NewRegistry(repository name.Repository, client *registry.Client) *Registry {
 	return &Registry{repository, client}
+}
+
+// Open resolves an image to its digest, once, and returns where its attestations are.
+func Open(ctx context.Context, client *registry.Client, image string) (*Registry, attest.Digest, error) {
+	ref, err := client.Reference(image)
+	if err != nil {
+		return nil, "", err
+	}
+	head, err := remote.Head(ref, client.Remote(ctx)...)
+	if err != nil {
+		return nil, "", fmt.Errorf("find the image %s: %w%s", image, err, registry.NextStep(err))
+	}
+	digest, err := attest.ParseDigest(head.Digest.String())
+	return NewRegistry(ref.Context(), client), digest, err
+}
+
+// ResourceURI is what a summary calls the images of the repository: a package URL
+// without a version, such as
+// pkg:oci/app?repository_url=registry.example/team/app.
+//
+// https://github.com/package-url/purl-spec/blob/main/types-doc/oci-definition.md
+func (r *Registry) ResourceURI() string {
+	full := r.repository.Name()
+	return "pkg:oci/" + path.Base(full) + "?repository_url=" + full
 }
 
 // The annotations of a referrer. They are hints that nobody may rely on.

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse/attest/store"
 	"github.com/gatehouse-sec/gatehouse/internal/config"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
+	"github.com/gatehouse-sec/gatehouse/internal/registry"
 )
 
 type verifyFlags struct {
@@ -33,17 +34,21 @@ type verifyFlags struct {
 	name         string
 	resourceURIs []string
 	output       string
+	plainHTTP    bool
 }
 
 func (a *app) verifyCommand() *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
-		Use:   "verify [PATH] --policy FILE | --key KEY",
+		Use:   "verify [PATH | IMAGE] --policy FILE | --key KEY",
 		Short: "Decide whether an artifact has the attestations that it needs",
-		Long: `verify looks for attestations of PATH (default: the current directory), verifies
-each step by step, and says which are missing or refused, and why. The exit code
-is 0 if all that the policy asks for is there, 1 if not, and 2 if the question
-cannot be answered. No network connection is made.
+		Long: `verify looks for attestations of PATH (default: the current directory) or IMAGE,
+verifies each step by step, and says which are missing or refused, and why. The
+exit code is 0 if all that the policy asks for is there, 1 if not, and 2 if the
+question cannot be answered.
+
+IMAGE is registry/repository:tag or registry/repository@sha256:…; its registry is
+asked for the image and its attestations. No other connection is made.
 
 What is asked for stands in a policy file:
 
@@ -60,6 +65,7 @@ What is asked for stands in a policy file:
 or, for one summary and one key, in flags.`,
 		Example: `  gatehouse verify . --key release.pub
   gatehouse verify app.tar.gz --policy verify.yaml --attestation app.intoto.jsonl
+  gatehouse verify registry.example/team/app:1.2 --policy verify.yaml
   gatehouse verify . --key release.pub --level GATEHOUSE_SECRETS_CLEAN --max-age 24h -o json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.verify(cmd.Context(), &f, args) },
@@ -77,6 +83,7 @@ or, for one summary and one key, in flags.`,
 	fl.StringArrayVar(&f.resourceURIs, "resource-uri", nil, "where the artifact was got (default pkg:generic/NAME); repeatable")
 	fl.StringArrayVar(&f.exclude, "exclude", nil, "leave out what this glob matches, as when it was attested; repeatable")
 	fl.StringVar(&f.time, "time", "", "time of the decision, as RFC 3339 (default now)")
+	fl.BoolVar(&f.plainHTTP, "plain-http", false, "reach the registry without TLS")
 	fl.StringVarP(&f.output, "output", "o", "text", "text or json")
 	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)))
 	cmd.MarkFlagsMutuallyExclusive("policy", "key")
@@ -100,20 +107,7 @@ func (a *app) verify(ctx context.Context, f *verifyFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	report, err := a.digestTarget(ctx, &f.scanFlags, path, f.dir)
-	if err != nil {
-		return err
-	}
-	name := cmp.Or(f.name, artifactName(path))
-	subject, err := subjectOf(report, name)
-	if err != nil {
-		return err
-	}
-	artifact := attest.Artifact{Digest: subject.SHA256(), ResourceURIs: f.resourceURIs}
-	if len(artifact.ResourceURIs) == 0 {
-		artifact.ResourceURIs = []string{defaultResourceURI(name)}
-	}
-	found, err := f.attestations(ctx, artifact.Digest)
+	artifact, found, err := a.artifact(ctx, f, path)
 	if err != nil {
 		return err
 	}
@@ -128,6 +122,62 @@ func (a *app) verify(ctx context.Context, f *verifyFlags, args []string) error {
 		return silently(exitFail)
 	}
 	return nil
+}
+
+// artifact is what is to be verified, and the attestations that there are.
+func (a *app) artifact(ctx context.Context, f *verifyFlags, path string) (attest.Artifact, []attest.Attestation, error) {
+	if image, ok := imageArgument(path); ok {
+		return a.imageArtifact(ctx, f, image)
+	}
+	report, err := a.digestTarget(ctx, &f.scanFlags, path, f.dir)
+	if err != nil {
+		return attest.Artifact{}, nil, err
+	}
+	name := cmp.Or(f.name, artifactName(path))
+	subject, err := subjectOf(report, name)
+	if err != nil {
+		return attest.Artifact{}, nil, err
+	}
+	artifact := attest.Artifact{Digest: subject.SHA256(), ResourceURIs: f.resourceURIs}
+	if len(artifact.ResourceURIs) == 0 {
+		artifact.ResourceURIs = []string{defaultResourceURI(name)}
+	}
+	found, err := f.attestations(ctx, artifact.Digest)
+	return artifact, found, err
+}
+
+// imageArtifact resolves the image to its digest, once; everything after is about
+// that digest.
+func (a *app) imageArtifact(ctx context.Context, f *verifyFlags, image string) (attest.Artifact, []attest.Attestation, error) {
+	client := registry.New(registry.Options{PlainHTTP: f.plainHTTP})
+	attached, digest, err := store.Open(ctx, client, image)
+	if err != nil {
+		return attest.Artifact{}, nil, err
+	}
+	artifact := attest.Artifact{Digest: digest, ResourceURIs: f.resourceURIs}
+	if len(artifact.ResourceURIs) == 0 {
+		artifact.ResourceURIs = []string{attached.ResourceURI()}
+	}
+	if len(f.files) > 0 {
+		found, err := f.attestations(ctx, digest)
+		return artifact, found, err
+	}
+	found, err := attached.Attestations(ctx, digest)
+	if a.verbose {
+		a.say("%d requests to registries", client.Requests())
+	}
+	return artifact, found, err
+}
+
+// imageArgument tells an image from a path: what is there is a path, and so is what
+// looks like one.
+func imageArgument(arg string) (string, bool) {
+	if _, err := os.Lstat(arg); err == nil || strings.HasPrefix(arg, ".") || filepath.IsAbs(arg) {
+		return "", false
+	}
+	registry, rest, ok := strings.Cut(arg, "/")
+	isHost := strings.ContainsAny(registry, ".:") || registry == "localhost"
+	return arg, ok && isHost && strings.ContainsAny(rest, ":@")
 }
 
 func (a *app) verifyTime(f *verifyFlags) (time.Time, error) {
