@@ -19,7 +19,7 @@ settings := data.gatehouse.settings.dependencies
 #   solution: Pin the dependency to a commit or digest, take it from the registry that it belongs to, or allow it in the settings of dependencies.
 deny contains result(p, "HIGH") if {
 	some p in problems
-	settings[p.check] == "deny"
+	actions[p.check] == "deny"
 }
 
 # A check that is on and names nothing would pass everything.
@@ -30,7 +30,7 @@ deny contains {"msg": msg, "severity": "HIGH", "check": check} if {
 		count(settings[list]) == 0
 	}
 	msg := sprintf("dependencies.%s is %s, but names nothing to look for: fill dependencies.%s, or set it to ignore", [
-		check, settings[check], concat(" or dependencies.", lists),
+		check, actions[check], concat(" or dependencies.", lists),
 	])
 }
 
@@ -45,7 +45,7 @@ needs := {"internal": ["internal_names"], "denied": ["denied_names", "denied_ver
 #   solution: Look at them, and set the check in the settings of dependencies to deny or ignore.
 warn contains {"msg": msg, "severity": "LOW", "check": check} if {
 	some check, title in titles
-	settings[check] == "warn"
+	actions[check] == "warn"
 	found := {lib.package_text(p.component) | some p in problems; p.check == check}
 	count(found) > 0
 	msg := sprintf("%s %s: %s", [
@@ -67,7 +67,41 @@ titles := {
 	"denied": "that may not be used",
 }
 
-enabled := {check | some check, _ in titles; settings[check] in {"deny", "warn"}}
+enabled := {check | some check, action in actions; action in {"deny", "warn"}}
+
+actions := {check: action(check) | some check, _ in titles}
+
+action(check) := settings[check] if settings[check] != "preset"
+
+action(check) := presets[settings.preset][check] if {
+	settings[check] == "preset"
+	named_enough(check)
+}
+
+action(check) := "ignore" if {
+	settings[check] == "preset"
+	not named_enough(check)
+}
+
+# A preset leaves out what needs names as long as it has none.
+named_enough(check) if not preset_needs[check]
+
+named_enough(check) if {
+	some list in preset_needs[check]
+	count(settings[list]) > 0
+}
+
+preset_needs := object.union(needs, {"registries": ["registries_allowed"], "registries_unstated": ["registries_allowed"]})
+
+presets := {
+	"off": {check: "ignore" | some check, _ in titles},
+	"recommended": {
+		"insecure_origin": "deny", "registries": "deny", "internal": "deny", "denied": "deny",
+		"unpinned": "warn", "missing_hashes": "warn", "install_scripts": "warn", "deprecated": "warn", "similar": "warn",
+		"registries_unstated": "ignore",
+	},
+	"strict": {check: "deny" | some check, _ in titles},
+}
 
 result(p, severity) := {
 	"msg": sprintf("%s %s", [lib.package_text(p.component), p.why]),

@@ -158,3 +158,50 @@ test_deny_check_that_names_nothing if {
 		}
 	}
 }
+
+preset(name, extra) := with_settings(object.union({"preset": name}, extra))
+
+test_preset_off_is_the_default if {
+	every _, extra in bad {
+		count(dependencies.deny) == 0 with input as {"components": [component(extra)]}
+		count(dependencies.warn) == 0 with input as {"components": [component(extra)]}
+	}
+}
+
+test_preset_strict_denies_all if {
+	every check, extra in bad {
+		some r in dependencies.deny with input as {"components": [component(extra)]}
+			with data.gatehouse.settings.dependencies as preset("strict", names)
+		r.check == check
+	}
+}
+
+denying := {"insecure_origin", "registries", "internal", "denied"}
+
+test_preset_recommended_denies if {
+	every check, extra in {check: extra | some check, extra in bad; check in denying} {
+		some r in dependencies.deny with input as {"components": [component(extra)]}
+			with data.gatehouse.settings.dependencies as preset("recommended", names)
+		r.check == check
+	}
+}
+
+test_preset_recommended_warns if {
+	every check, extra in {check: extra | some check, extra in bad; not check in denying; check != "registries_unstated"} {
+		some r in dependencies.warn with input as {"components": [component(extra)]}
+			with data.gatehouse.settings.dependencies as preset("recommended", names)
+		r.check == check
+	}
+}
+
+test_preset_asks_for_no_names if {
+	found := dependencies.deny with input as {"components": [component({"origin": registry, "hashes": ["sha512:00"]})]}
+		with data.gatehouse.settings.dependencies as preset("strict", {})
+	count(found) == 0
+}
+
+test_setting_counts_before_preset if {
+	found := dependencies.deny with input as {"components": [component(bad.deprecated)]}
+		with data.gatehouse.settings.dependencies as preset("strict", {"deprecated": "ignore"})
+	{r.check | some r in found} == {"missing_hashes"}
+}
