@@ -20,6 +20,7 @@ func subject() []attest.ResourceDescriptor {
 	return []attest.ResourceDescriptor{{Name: "app", Digest: map[string]string{"sha256": someHex}}}
 }
 
+// TestParseStatement guards against TM-19.
 func TestParseStatement(t *testing.T) {
 	good := `{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"a","digest":{"sha256":"` + someHex + `"}}],"predicateType":"https://x.example/v1","predicate":{}}`
 	for name, tc := range map[string]struct{ text, want string }{
@@ -225,7 +226,7 @@ func TestVSA(t *testing.T) {
 }
 
 // TestOnlyPassIsPassed: nothing but a pass may give what another verifier takes
-// for one.
+// for one. Guards against TM-20.
 func TestOnlyPassIsPassed(t *testing.T) {
 	for _, outcome := range []gatehouse.Outcome{gatehouse.OutcomeIncomplete, gatehouse.OutcomeFail} {
 		r, v := judged(t, outcome, nil)

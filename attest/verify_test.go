@@ -127,6 +127,7 @@ func TestVerify(t *testing.T) {
 }
 
 // TestVerifyRefuses has, for each step, an attestation that passes all others.
+// Guards against TM-18 and TM-21.
 func TestVerifyRefuses(t *testing.T) {
 	s, stranger := newSigner(t), newSigner(t)
 	good := passing(t, nil)

@@ -125,7 +125,8 @@ func TestRegistry(t *testing.T) {
 	})
 }
 
-// TestFiftyWriters: nobody's attestation is lost when many write at once.
+// TestFiftyWriters: nobody's attestation is lost when many write at once. Guards
+// against TM-23.
 func TestFiftyWriters(t *testing.T) {
 	both(t, func(t *testing.T, api bool) {
 		r, _, subject := pushed(t, api)
@@ -175,7 +176,8 @@ func TestRegistryRefuses(t *testing.T) {
 	}
 }
 
-// TestHostileReferrers: what a stranger attached is bounded and checked.
+// TestHostileReferrers: what a stranger attached is bounded and checked. Guards
+// against TM-22.
 func TestHostileReferrers(t *testing.T) {
 	r, repo, subject := pushed(t, true)
 	h, err := v1.NewHash(string(subject))
