@@ -37,10 +37,15 @@ func (s *scanner) scanManifest(ctx context.Context, doc *yaml.Node, m manifest, 
 		return nil
 	}
 	c := converter{path: ast.StringTerm(m.path), done: map[*yaml.Node]converted{}}
-	return s.evaluate(ctx, subject{
+	sub := subject{
 		typ: m.typ, input: checks.Kubernetes, value: c.convert(doc, doc.Line).term.Value,
 		path: m.path, line: doc.Line, resource: address(doc), place: m.place, ignores: m.ignores,
-	}, out)
+	}
+	if err := s.evaluate(ctx, sub, out); err != nil || !isGitOps(doc) {
+		return err
+	}
+	sub.input = checks.GitOps
+	return s.evaluate(ctx, sub, out)
 }
 
 // typedItem is an item of a list such as PodList, whose items need not say

@@ -47,7 +47,7 @@ func (s *scanner) evaluate(ctx context.Context, sub subject, p reporter) error {
 	switch sub.input {
 	case checks.Pipeline:
 		set = s.pipelines
-	case checks.Compose, checks.Ansible, checks.Serverless, checks.OpenAPI:
+	case checks.GitOps, checks.Compose, checks.Ansible, checks.Serverless, checks.OpenAPI:
 		set = s.rules
 	}
 	results, failures, err := set.Eval(ctx, sub.input, sub.value)

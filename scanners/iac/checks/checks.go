@@ -35,6 +35,9 @@ const (
 	Pipeline Type = "pipeline"
 	// Compose is the model of a file of Docker Compose.
 	Compose Type = "compose"
+	// GitOps is an object that tells Argo CD or Flux what to deploy, as it is
+	// for Kubernetes.
+	GitOps Type = "gitops"
 	// Ansible is the model of a file of Ansible.
 	Ansible Type = "ansible"
 	// Serverless is the model of a file of the Serverless Framework.

@@ -138,7 +138,7 @@ func parseHeader(file, source string) (c *Check, deprecated bool, err error) {
 			s.Subtypes = append(s.Subtypes, Subtype{Kind: st.Kind, Provider: st.Provider, Service: st.Service})
 		}
 		switch s.Type {
-		case Dockerfile, Kubernetes, Cloud, Pipeline, Compose, Ansible, Serverless, OpenAPI:
+		case Dockerfile, Kubernetes, Cloud, Pipeline, GitOps, Compose, Ansible, Serverless, OpenAPI:
 		default:
 			return nil, false, fmt.Errorf("metadata: unknown type of input %q", sel.Type)
 		}
