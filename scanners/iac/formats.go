@@ -3,12 +3,15 @@ package iac
 import (
 	"bytes"
 	"context"
+	"path"
 	"regexp"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ansible"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/arm"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/compose"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/plan"
@@ -27,7 +30,15 @@ type format struct {
 	scan   func(ctx context.Context, f *gatehouse.File, doc *yaml.Node, out reporter) error
 }
 
-var composeServices = regexp.MustCompile(`(?m)^services:\s*(#.*)?$`)
+var (
+	composeServices = regexp.MustCompile(`(?m)^services:\s*(#.*)?$`)
+	ansiblePlay     = regexp.MustCompile(`(?m)^(- |  )hosts:`)
+)
+
+func isYAML(name string) bool {
+	ext := strings.ToLower(path.Ext(name))
+	return ext == ".yml" || ext == ".yaml"
+}
 
 // formats are the types in the order in which a document is tried.
 func (s *scanner) formats() []format {
@@ -52,6 +63,20 @@ func (s *scanner) formats() []format {
 			likely: func(_ string, data []byte) bool { return arm.IsLikely(data) },
 			scan: func(ctx context.Context, f *gatehouse.File, doc *yaml.Node, out reporter) error {
 				return s.scanARM(ctx, f.Path, doc, out)
+			},
+		},
+		{
+			typ: string(checks.Ansible),
+			is:  ansible.Is,
+			sign: func(name string, data []byte) bool {
+				return isYAML(name) && (ansible.IsNamed(name) || hasAny(data, "hosts:", "ansible.builtin", "import_playbook", "include_tasks") ||
+					hasAny([]byte("/"+name), "/tasks/", "/handlers/", "/group_vars/", "/host_vars/", "/vars/", "/defaults/", "/requirements.y"))
+			},
+			likely: func(name string, data []byte) bool {
+				return isYAML(name) && (ansible.IsNamed(name) || hasAny(data, "ansible.builtin.") || ansiblePlay.Match(data) && hasAny(data, "tasks:", "roles:"))
+			},
+			scan: func(ctx context.Context, f *gatehouse.File, doc *yaml.Node, out reporter) error {
+				return s.scanAnsible(ctx, f.Path, doc, out)
 			},
 		},
 		{

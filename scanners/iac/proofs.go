@@ -75,6 +75,13 @@ func newScanner(set, pipelines, own *checks.Set) *scanner {
 			}
 			return s.scanPipeline(context.Background(), "bad.yaml", pipeline.Read("bad.yaml", docs[0]), out)
 		}),
+		string(checks.Ansible): proof("ANS-0004", func(out reporter) error {
+			docs, err := document.Parse([]byte("- hosts: all\n  tasks: [{uri: {url: \"https://example.com\", validate_certs: no}}]"))
+			if err != nil {
+				return err
+			}
+			return s.scanAnsible(context.Background(), "site.yml", docs[0], out)
+		}),
 		string(checks.Compose): proof("COMP-0001", func(out reporter) error {
 			docs, err := document.Parse([]byte("services: {bad: {image: \"alpine:3.20\", privileged: true}}"))
 			if err != nil {

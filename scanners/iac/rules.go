@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ansible"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/compose"
 )
 
@@ -41,6 +42,19 @@ func (s *scanner) scanModel(ctx context.Context, t checks.Type, path string, mod
 		return fmt.Errorf("make the input of checks: %w", err)
 	}
 	return s.evaluate(ctx, subject{typ: string(t), input: t, value: value, path: path, line: 1}, out)
+}
+
+// scanAnsible looks at a file of Ansible.
+func (s *scanner) scanAnsible(ctx context.Context, path string, doc *yaml.Node, out reporter) error {
+	file, err := ansible.Read(path, expand(doc))
+	if err != nil {
+		return err
+	}
+	for _, a := range file.Undecided {
+		out.Gap(gatehouse.Gap{Code: gatehouse.GapUnknown, Path: path, Line: a.Line, Entry: a.Name,
+			Reason: fmt.Sprintf("the value of %s is a template, so it was not judged; write it out, or waive this", a.Name)})
+	}
+	return s.scanModel(ctx, checks.Ansible, path, file, out)
 }
 
 // scanCompose looks at a file of Docker Compose.

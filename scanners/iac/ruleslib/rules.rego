@@ -64,3 +64,9 @@ private_ports := {
 	"9092": "Kafka", "9200": "Elasticsearch", "9300": "Elasticsearch", "11211": "memcached", "15672": "the management of RabbitMQ",
 	"26257": "CockroachDB", "27017": "MongoDB", "27018": "MongoDB", "28015": "RethinkDB", "5005": "a Java debugger",
 }
+
+# has_arg is true if a task has one of the arguments.
+has_arg(task, names) if {
+	some a in task.args
+	a.name in names
+}
