@@ -204,6 +204,8 @@ require (
 	github.com/sigstore/sigstore-go v1.3.0
 )
 
+require github.com/google/go-jsonnet v0.22.0
+
 require (
 	github.com/asaskevich/govalidator v0.0.0-20230301143203-a9d515a09cc2 // indirect
 	github.com/blang/semver v3.5.1+incompatible // indirect

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/jsonnet"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/internal/render"
 	"github.com/gatehouse-sec/gatehouse/policies"
@@ -29,6 +30,25 @@ const conftestPolicies = "policy"
 
 // stdinName is the argument that stands for standard input.
 const stdinName = "-"
+
+// jsonnetName is the hidden command, below policy, in which a Jsonnet program runs.
+const jsonnetName = "run-jsonnet"
+
+func (a *app) jsonnetCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    jsonnetName + " DIR NAME",
+		Short:  "Run the Jsonnet program on standard input for policy eval",
+		Hidden: true,
+		Args:   cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := jsonnet.Main(args[0], args[1], a.stdin, a.stdout); err != nil {
+				fmt.Fprintln(a.stderr, err)
+				return silently(exitIncomplete)
+			}
+			return nil
+		},
+	}
+}
 
 type evalFlags struct {
 	policyFlags
@@ -107,7 +127,13 @@ func (a *app) evalPolicies(ctx context.Context, f *evalFlags, args []string) err
 		}
 		parser = "yaml" // of which JSON is a part
 	}
-	documents, err := config.NewFor(config.Options{Parser: parser, Named: func(path string) bool { return slices.Contains(args, path) }})
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program, to start it for Jsonnet: %w", err)
+	}
+	programs := jsonnet.Evaluator{Command: []string{self, "policy", jsonnetName}, Dir: "."}
+	documents, err := config.NewFor(config.Options{Parser: parser, Jsonnet: programs.Evaluate,
+		Named: func(path string) bool { return slices.Contains(args, path) }})
 	if err != nil {
 		return fmt.Errorf("--parser: %w", err)
 	}

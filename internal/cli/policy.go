@@ -23,7 +23,7 @@ func (a *app) policyCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.policyEvalCommand(), a.policyTestCommand(), a.policyListCommand(), a.policyExplainCommand())
+	cmd.AddCommand(a.policyEvalCommand(), a.policyTestCommand(), a.policyListCommand(), a.policyExplainCommand(), a.jsonnetCommand())
 	return cmd
 }
 

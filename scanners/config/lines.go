@@ -15,7 +15,7 @@ func textLines(format string, data []byte) ([]string, error) {
 		return nil, invalid(format, invalidLine(data), "it is not UTF-8")
 	}
 	text := strings.TrimPrefix(string(data), "\ufeff")
-	text = strings.ReplaceAll(text, "\r\n", "\n")
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	return strings.Split(text, "\n"), nil
 }
 

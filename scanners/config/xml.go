@@ -41,7 +41,11 @@ func parseXML(data []byte) ([]document, error) {
 		}
 		now, _ := dec.InputPos()
 		if err != nil {
-			return nil, invalid("XML", now, "the syntax is wrong, or the encoding is neither UTF-8 nor ISO 8859-1")
+			reason := "the syntax is wrong, or the encoding is neither UTF-8 nor ISO 8859-1"
+			if strings.Contains(err.Error(), "entity") {
+				reason = "it uses an entity that XML does not define; those that a document declares are not expanded"
+			}
+			return nil, invalid("XML", now, reason)
 		}
 		top := stack[len(stack)-1]
 		switch t := tok.(type) {
