@@ -67,7 +67,7 @@ func TestGaps(t *testing.T) {
 		{"a broken manifest", map[string]string{"package.json": "{"}, []string{"parse package.json:1"}},
 		{"version that cannot be compared", map[string]string{"package-lock.json": `{"lockfileVersion":1,"dependencies":{"lodash":{"version":"git+ssh://git@example.com/lodash.git#abc"},"unknown":{"version":"git+ssh://x/y"}}}`},
 			[]string{"unmatched package-lock.json:1 lodash@git+ssh://example.com/lodash.git#abc: there are advisories about lodash, but it is not installed from the npm registry"}},
-		{"go version that cannot be compared", map[string]string{"Gemfile.lock": "GEM\n  specs:\n    rack (abc)\n"}, []string{`its version "abc" could not be compared`}},
+		{"go version that cannot be compared", map[string]string{"Gemfile.lock": "GEM\n  specs:\n    rack (abc)\n\nDEPENDENCIES\n  rack\n"}, []string{`its version "abc" could not be compared`}},
 		{"advisory that cannot be compared", map[string]string{"package-lock.json": `{"lockfileVersion":1,"dependencies":{"broken":{"version":"1.0.0"}}}`},
 			[]string{"unmatched package-lock.json:1 broken@1.0.0: advisory CVE-BROKEN about broken could not be compared"}},
 		{"first-party packages", map[string]string{"package-lock.json": `{"lockfileVersion":1,"dependencies":{"lodash":{"version":"file:../lodash"}}}`, "yarn.lock": "# yarn lockfile v1\n\n\"lodash@link:../x\":\n  version \"0.0.0\"\n"}, nil},

@@ -114,9 +114,9 @@ func TestVersions(t *testing.T) {
 			text := map[string]string{
 				"requirements.txt":  "thing==%s\n",
 				"package-lock.json": `{"lockfileVersion":1,"dependencies":{"thing":{"version":"%s"}}}`,
-				"Gemfile.lock":      "GEM\n  specs:\n    thing (%s)\n",
+				"Gemfile.lock":      "GEM\n  specs:\n    thing (%s)\n\nDEPENDENCIES\n  thing\n",
 				"go.mod":            "module m\n\ngo 1.20\n\nrequire a.b/c %s\n",
-				"gradle.lockfile":   "g:a:%s=x\n",
+				"gradle.lockfile":   "g:a:%s=x\nempty=\n",
 				"packages.config":   `<packages><package id="thing" version="%s"/></packages>`,
 			}[c.lock]
 			r := scannertest.Scan(t, newScanner(t, db), map[string]string{c.lock: fmt.Sprintf(text, c.version)})

@@ -102,7 +102,7 @@ var everyFormat = []one{
 	{"pylock.toml", "lock-version = \"1.0\"\n\n[[packages]]\nname = \"django\"\nversion = \"3.1.4\"\n", "CVE-PIP", 3, []string{"pkg:pypi/django@3.1.4"}},
 	{"Cargo.lock", "version = 3\n\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\ndependencies = [\"time\"]\n\n[[package]]\nname = \"time\"\nversion = \"0.1.40\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\n", "CVE-CARGO", 8, []string{"pkg:cargo/time@0.1.40"}},
 	{"Gemfile.lock", "PATH\n  remote: .\n  specs:\n    app (0.1.0)\n\nGEM\n  remote: https://rubygems.org/\n  specs:\n    rack (2.0.7)\n    sinatra (2.0.0)\n      rack (~> 2.0)\n\nDEPENDENCIES\n  app!\n  sinatra\n", "CVE-GEM", 9, []string{"pkg:gem/rack@2.0.7", "pkg:gem/sinatra@2.0.0"}},
-	{"gems.locked", "GEM\n  specs:\n    rack (2.0.7-java)\n", "CVE-GEM", 3, []string{"pkg:gem/rack@2.0.7"}},
+	{"gems.locked", "GEM\n  specs:\n    rack (2.0.7-java)\n\nDEPENDENCIES\n  rack\n", "CVE-GEM", 3, []string{"pkg:gem/rack@2.0.7"}},
 	{"composer.lock", "{\n \"packages\": [\n  {\n   \"name\": \"symfony/http-kernel\",\n   \"version\": \"v5.4.0\",\n   \"license\": [\"MIT\"]\n  }\n ],\n \"packages-dev\": []\n}", "CVE-PHP", 3, []string{"pkg:composer/symfony/http-kernel@v5.4.0"}},
 	{"installed.json", "[\n  {\n   \"name\": \"symfony/http-kernel\",\n   \"version\": \"v5.4.0\"\n  }\n]", "CVE-PHP", 2, []string{"pkg:composer/symfony/http-kernel@v5.4.0"}},
 	{"pom.xml", "<project>\n <groupId>a</groupId><artifactId>b</artifactId><version>1</version>\n <properties><l4j>2.14.1</l4j></properties>\n <dependencies>\n  <dependency>\n   <groupId>org.apache.logging.log4j</groupId><artifactId>log4j-core</artifactId><version>${l4j}</version>\n  </dependency>\n </dependencies>\n</project>\n", "CVE-MVN", 5,
@@ -117,7 +117,7 @@ var everyFormat = []one{
 	{"mix.lock", "%{\n  \"plug\": {:hex, :plug, \"1.10.3\", \"abc\", [:mix], [{:mime, \"~> 1.0\", [hex: :mime, repo: \"hexpm\", optional: false]}], \"hexpm\", \"def\"},\n}\n", "CVE-HEX", 2, []string{"pkg:hex/plug@1.10.3"}},
 	{"pubspec.lock", "packages:\n  http:\n    dependency: \"direct main\"\n    description: {name: http}\n    source: hosted\n    version: \"0.13.2\"\n  flutter:\n    dependency: \"direct main\"\n    description: flutter\n    source: sdk\n    version: \"0.0.0\"\nsdks:\n  dart: \">=2.0.0\"\n", "CVE-PUB", 2, []string{"pkg:pub/http@0.13.2"}},
 	{"Package.resolved", "{\n \"version\": 2,\n \"pins\": [\n  {\n   \"identity\": \"swift-nio\", \"location\": \"https://github.com/apple/swift-nio.git\", \"state\": {\"revision\": \"x\", \"version\": \"2.39.0\"}\n  }\n ]\n}", "CVE-SWIFT", 4, []string{"pkg:swift/github.com/apple/swift-nio@2.39.0"}},
-	{"Podfile.lock", "PODS:\n  - Alamofire (4.9.1)\n  - Other/Core (1.0):\n    - Alamofire\n\nDEPENDENCIES:\n  - Other/Core\n\nPODFILE CHECKSUM: x\n", "CVE-POD", 2, []string{"pkg:cocoapods/Alamofire@4.9.1", "pkg:cocoapods/Other@1.0#Core"}},
+	{"Podfile.lock", "PODS:\n  - Alamofire (4.9.1)\n  - Other/Core (1.0):\n    - Alamofire\n\nDEPENDENCIES:\n  - Other/Core\n\nPODFILE CHECKSUM: x\n\nCOCOAPODS: 1.15.0\n", "CVE-POD", 2, []string{"pkg:cocoapods/Alamofire@4.9.1", "pkg:cocoapods/Other@1.0#Core"}},
 	{"Manifest.toml", "julia_version = \"1.9.0\"\nmanifest_format = \"2.0\"\n\n[[deps.HTTP]]\nuuid = \"cd3eb016-35fb-5094-929b-558a96fad6f3\"\nversion = \"1.9.0\"\n", "CVE-JULIA", 4, []string{"pkg:julia/HTTP@1.9.0"}},
 }
 

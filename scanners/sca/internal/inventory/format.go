@@ -205,7 +205,11 @@ func Safely(f *Lockfile, parse func(*Lockfile) (Inventory, error)) (inv Inventor
 	if len(strings.TrimSpace(string(f.Data[:min(len(f.Data), 4096)]))) == 0 && len(f.Data) <= 4096 && mustHaveContent(f.Path) {
 		return inv, errors.New("it is empty")
 	}
-	return parse(f)
+	inv, err = parse(f)
+	if why := cutOff(f.Path, f.Data); why != "" && err == nil && inv.Skip == "" {
+		inv.gap(gatehouse.GapParse, 0, "", why+", which its package manager always writes: it may be cut off, with packages missing; make it anew")
+	}
+	return inv, err
 }
 
 // mustHaveContent is false for files that mean something when they are empty.

@@ -23,6 +23,8 @@ var (
 	javaInstalled   = &Installed{parseJavaArchive}
 	gemInstalled    = &Installed{parseGemspec}
 	rInstalled      = &Installed{parseDescription}
+	condaInstalled  = &Installed{parseCondaMeta}
+	juliaInstalled  = &Installed{parseJuliaPackage}
 	programs        = &Installed{parseProgram}
 )
 
@@ -47,6 +49,10 @@ func InstalledOf(name string, size int64, mode fs.FileMode) *Installed {
 		return gemInstalled
 	case base == "DESCRIPTION":
 		return rInstalled
+	case isCondaMeta(name):
+		return condaInstalled
+	case isJuliaPackage(name):
+		return juliaInstalled
 	case size >= leastProgram && (ext == ".exe" || mode.IsRegular() && mode&0o111 != 0 && !slices.Contains(scripts, ext)):
 		return programs
 	}

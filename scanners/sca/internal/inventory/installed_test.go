@@ -172,3 +172,24 @@ func TestPackedProgram(t *testing.T) {
 		t.Errorf("gaps %v, %v", inv.Gaps, err)
 	}
 }
+
+// TestEnvironments: what conda and Julia keep of what they installed.
+func TestEnvironments(t *testing.T) {
+	for _, c := range []struct{ path, text, want string }{
+		{"env/conda-meta/openssl-1.1.1q-h7f8727e_0.json", `{"name": "openssl", "version": "1.1.1q", "url": "https://repo.anaconda.com/pkgs/main/linux-64/openssl-1.1.1q-h7f8727e_0.conda", "md5": "ed3e0331e7c614b3148c9911e1fc15e3", "license": "OpenSSL"}`, "pkg:conda/openssl@1.1.1q"},
+		{"env/conda-meta/openssl-1.1.1q-h7f8727e_0.json", `{"name": "openssl"}`, ""},
+		{"env/conda-meta/openssl-1.1.1q-h7f8727e_0.json", `{"name": "openssl", "version": "1.`, ""},
+		{".julia/packages/HTTP/1h2Y5/Project.toml", "name = \"HTTP\"\nuuid = \"cd3eb016-35fb-5094-929b-558a96fad6f3\"\nversion = \"1.10.0\"\n", "pkg:julia/HTTP@1.10.0"},
+		{".julia/packages/HTTP/1h2Y5/Project.toml", "name = \"HTTP\"\n", ""},
+	} {
+		inv, err := read(t, c.path, []byte(c.text))
+		if labels(inv) != c.want || (err != nil) != (c.want == "") {
+			t.Errorf("%s: %q, %v, want %q", c.text, labels(inv), err, c.want)
+		}
+	}
+	for _, name := range []string{"conda-meta/history", "conda-meta.json", "packages/HTTP/Project.toml", "docs/HTTP/12345/Project.toml"} {
+		if inventory.InstalledOf(name, 100, 0o644) != nil {
+			t.Errorf("%s is no installed package", name)
+		}
+	}
+}

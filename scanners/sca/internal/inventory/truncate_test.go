@@ -10,7 +10,7 @@ import (
 
 // endless are formats of which the start may be a whole file as well: a
 // cut between two packages, or within a version, cannot always be seen.
-var endless = []string{"requirements-dev.txt", "pdm.lock", "gradle.lockfile", "go.mod", "cargo.lock", "uv.lock", "pylock.toml", "yarn.lock", "pnpm-lock.yaml", "gemfile.lock", "podfile.lock", "manifest.toml"}
+var endless = []string{"requirements-dev.txt", "pdm.lock", "go.mod", "cargo.lock", "uv.lock", "pylock.toml", "yarn.lock", "pnpm-lock.yaml", "manifest.toml"}
 
 // labels are the packages that a text names; told is true if an error or a gap
 // says that there may be more.
