@@ -53,6 +53,8 @@ type Options struct {
 	// TerraformVars are files of values for the root modules of Terraform, as
 	// "-var-file" names them: each wins over those before it.
 	TerraformVars []File
+	// Checks are files of Rego that the user adds, see [checks.Set.Add].
+	Checks []File
 }
 
 // File is a file that the user gives.
@@ -73,18 +75,11 @@ func New(opts Options) (*gatehouse.Scanner, error) {
 	if !opts.Now.IsZero() {
 		opts.Now = opts.Now.UTC().Truncate(24 * time.Hour)
 	}
-	set, err := checks.Load(trivychecks.EmbeddedPolicyFileSystem, overrides, trivychecks.EmbeddedLibraryFileSystem, opts.Now)
+	sets, err := loadSets(opts)
 	if err != nil {
 		return nil, fmt.Errorf("make the %s scanner: %w", Name, err)
 	}
-	pipelines, err := loadPipelineChecks(opts.Now)
-	if err != nil {
-		return nil, fmt.Errorf("make the %s scanner: %w", Name, err)
-	}
-	own, err := loadRules(opts.Now)
-	if err != nil {
-		return nil, fmt.Errorf("make the %s scanner: %w", Name, err)
-	}
+	set, pipelines, own := sets[0], sets[1], sets[2]
 	s := newScanner(set, pipelines, own)
 	for _, f := range opts.TerraformVars {
 		vars, err := terraform.ParseVars(f.Name, f.Data)
@@ -116,6 +111,31 @@ func New(opts Options) (*gatehouse.Scanner, error) {
 			Rule: "DS-0002",
 		}},
 	}, nil
+}
+
+// loadSets reads the checks of infrastructure, of pipelines, and of the types
+// with a model of our own, with those of the user.
+func loadSets(opts Options) (sets [3]*checks.Set, err error) {
+	if sets[0], err = checks.Load(trivychecks.EmbeddedPolicyFileSystem, overrides, trivychecks.EmbeddedLibraryFileSystem, opts.Now); err != nil {
+		return sets, err
+	}
+	if sets[1], err = loadPipelineChecks(opts.Now); err != nil {
+		return sets, err
+	}
+	if sets[2], err = loadRules(opts.Now); err != nil {
+		return sets, err
+	}
+	var files []checks.File
+	for _, f := range opts.Checks {
+		files = append(files, checks.File{Name: f.Name, Text: string(f.Data)})
+	}
+	if len(files) == 0 {
+		return sets, nil
+	}
+	if err := sets[0].Add(files, []checks.Type{checks.Dockerfile, checks.Kubernetes, checks.Cloud}, true); err != nil {
+		return sets, err
+	}
+	return sets, sets[1].Add(files, []checks.Type{checks.Pipeline}, false)
 }
 
 func (o Options) digest() string {
@@ -152,8 +172,8 @@ type scanner struct {
 	rules     *checks.Set             // of the types with a model of our own
 	strict    bool                    // of pipelines
 	vars      []terraform.Vars        // given for root modules, later ones win
-	releases  []ChartRelease          // of charts
 	now       time.Time               // against which ends of ignores are held; may be zero
+	releases  []ChartRelease          // of charts
 	proofs    map[string]func() error // by type: nil if the engine finds its sample
 }
 

@@ -69,8 +69,12 @@ type Check struct {
 	// of them.
 	Selectors []Selector
 
-	pkg  string // path of the Rego package, without "data."
-	file string
+	// Examples is the file of the set that has examples; may be empty.
+	Examples string
+
+	pkg   string   // path of the Rego package, without "data."
+	rule  string   // that objects
+	files []string // of the package
 }
 
 // Selector says what input a check applies to.

@@ -58,7 +58,7 @@ func (e *engine) compile() (*program, error) {
 	p := &program{checks: slices.Clone(e.checks), single: map[*Check]rego.PreparedEvalQuery{}}
 	modules := map[string]*ast.Module{}
 	parse := func(name string) error {
-		m, err := ast.ParseModuleWithOpts(name, e.set.sources[name], ast.ParserOptions{RegoVersion: ast.RegoV0})
+		m, err := e.set.parse(name, false)
 		if err != nil {
 			return err
 		}
@@ -67,14 +67,22 @@ func (e *engine) compile() (*program, error) {
 	}
 	drop := func(c *Check, err error) {
 		p.broken = append(p.broken, Failure{Check: c, Err: fmt.Errorf("compile: %w", err)})
-		delete(modules, c.file)
+		for _, name := range c.files {
+			delete(modules, name)
+		}
 		p.checks = slices.DeleteFunc(p.checks, func(g *Check) bool { return g == c })
 	}
 	for _, c := range e.checks {
-		if err := parse(c.file); err != nil {
-			drop(c, err)
-		} else if !slices.ContainsFunc(modules[c.file].Rules, func(r *ast.Rule) bool { return r.Head.Name == "deny" }) {
-			drop(c, errors.New("there is no rule deny"))
+		objects := false
+		for _, name := range c.files {
+			if err := parse(name); err != nil {
+				drop(c, err)
+				break
+			}
+			objects = objects || slices.ContainsFunc(modules[name].Rules, func(r *ast.Rule) bool { return string(r.Head.Name) == c.rule })
+		}
+		if slices.Contains(p.checks, c) && !objects {
+			drop(c, fmt.Errorf("there is no rule %s", c.rule))
 		}
 	}
 	for _, name := range e.set.imported(p.checks) {
@@ -92,7 +100,7 @@ func (e *engine) compile() (*program, error) {
 		before := len(p.checks)
 		for _, c := range slices.Clone(p.checks) {
 			for _, err := range p.compiler.Errors {
-				if err.Location != nil && err.Location.File == c.file {
+				if err.Location != nil && slices.Contains(c.files, err.Location.File) {
 					drop(c, err)
 					break
 				}
@@ -127,7 +135,7 @@ func newCompiler() *ast.Compiler {
 func prepare(c *ast.Compiler, checks ...*Check) (rego.PreparedEvalQuery, error) {
 	denials := make([]string, len(checks))
 	for i, check := range checks {
-		denials[i] = "data." + check.pkg + ".deny"
+		denials[i] = "data." + check.pkg + "." + check.rule
 	}
 	options := []func(*rego.Rego){rego.Query("[" + strings.Join(denials, ", ") + "]"), rego.Compiler(c)}
 	for _, f := range functions() {
@@ -158,7 +166,9 @@ func (s *Set) imported(checks []*Check) []string {
 		}
 	}
 	for _, c := range checks {
-		visit(s.sources[c.file])
+		for _, name := range c.files {
+			visit(s.sources[name])
+		}
 	}
 	return sortedKeys(need)
 }
@@ -191,7 +201,9 @@ func (e *engine) findServices() []Subtype {
 		}
 	}
 	for _, c := range e.checks {
-		add(c.file)
+		for _, name := range c.files {
+			add(name)
+		}
 	}
 	for _, lib := range e.set.imported(e.checks) {
 		add(lib)
@@ -362,7 +374,7 @@ func (p *program) query(ctx context.Context, s *Set, q rego.PreparedEvalQuery, i
 		return nil, err
 	}
 	if len(set) == 0 {
-		return nil, errors.New("deny is undefined: it must be a set")
+		return nil, errors.New("a rule is undefined: it must be a set")
 	}
 	denied, ok := set[0].Expressions[0].Value.([]any)
 	if !ok || len(denied) != len(checks) {

@@ -25,6 +25,7 @@ type header struct {
 		Service    string   `yaml:"service"`
 		Severity   string   `yaml:"severity"`
 		Deprecated bool     `yaml:"deprecated"`
+		Examples   string   `yaml:"examples"`
 		Action     string   `yaml:"recommended_action"`
 		Actions    string   `yaml:"recommended_actions"`
 		Input      struct {
@@ -57,7 +58,7 @@ func (h *header) fill(n *node) {
 	m, c := &h.Custom, n.get("custom")
 	for key, field := range map[string]*string{
 		"id": &m.ID, "avd_id": &m.AVDID, "long_id": &m.LongID, "short_code": &m.ShortCode, "provider": &m.Provider,
-		"service": &m.Service, "severity": &m.Severity, "recommended_action": &m.Action, "recommended_actions": &m.Actions,
+		"service": &m.Service, "severity": &m.Severity, "examples": &m.Examples, "recommended_action": &m.Action, "recommended_actions": &m.Actions,
 	} {
 		*field = c.get(key).text
 	}
@@ -112,7 +113,7 @@ func parseHeader(file, source string) (c *Check, deprecated bool, err error) {
 	c = &Check{
 		ID: m.ID, Title: oneLine(h.Title), Description: strings.TrimSpace(h.Description),
 		Fix: strings.TrimSpace(m.Action + m.Actions), Controls: m.Controls, Provider: m.Provider, Service: m.Service,
-		pkg: pkg, file: file,
+		Examples: m.Examples, pkg: pkg, rule: "deny", files: []string{file},
 	}
 	if c.Severity, err = gatehouse.ParseSeverity(m.Severity); err != nil {
 		return nil, false, fmt.Errorf("metadata: %w", err)
