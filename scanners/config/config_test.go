@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -105,6 +106,7 @@ func TestFormats(t *testing.T) {
 		{"Dockerfile.dev", "", nil},
 
 		{"a.ini", "a = 1\n; c\n[s t]\n\tb = true ; no\n\tc : 'x ; y'\nd\ne = 1\n  2\n[s t]\nf=1.5\ng=007\nh=T\ni=inf\n", []string{`{"DEFAULT":{"a":1},"s t":{"b":true,"c":"x ; y","d":true,"e":"1\n2","f":1.5,"g":7,"h":true,"i":"inf"}}`}},
+		{"a.ini", "[a]\rb=1\rc=2\r\n", []string{`{"a":{"b":1,"c":2}}`}},
 		{"a.ini", "[a\n", nil},
 		{"a.ini", "= b\n", nil},
 		{"a.properties", "# c\na.b = c d\\\n   e\nf:g\nh i\nj\\ k=\\u00e9\\ud83d\\ude00\\n\n! x\n", []string{`{"a.b":"c de","f":"g","h":"i","j k":"é😀\n"}`}},
@@ -263,6 +265,9 @@ func TestWant(t *testing.T) {
 		{"a.yaml.tpl", gatehouse.Want{Skip: "template of a yaml file"}},
 		{"nginx.json.j2", gatehouse.Want{Skip: "template of a json file"}},
 		{"Dockerfile.j2", gatehouse.Want{Skip: "template of a dockerfile file"}},
+		{".gitignore", gatehouse.Want{Scan: true}},
+		{"docs/CODEOWNERS", gatehouse.Want{Scan: true}},
+		{"a.jsonnet", gatehouse.Want{Skip: "program that makes configuration; judge what it makes, or name it to gatehouse policy eval"}},
 		{"a.go", gatehouse.Want{}},
 		{"Dockerfile.md", gatehouse.Want{}},
 		{"environment", gatehouse.Want{}},
@@ -281,6 +286,47 @@ func TestWant(t *testing.T) {
 	})
 	if skipped := r.Coverage.Files[0].Skipped; len(skipped) != 1 || !strings.Contains(skipped[0].Reason, "Helm") || len(r.Documents) != 2 {
 		t.Errorf("got skips %+v and %d documents; want one Helm template skipped and 2 documents", skipped, len(r.Documents))
+	}
+}
+
+// TestNamed has files that somebody named, which must give documents.
+func TestNamed(t *testing.T) {
+	if _, err := config.NewFor(config.Options{Parser: "yml"}); err == nil || !strings.Contains(err.Error(), "yaml") {
+		t.Errorf("unknown parser: %v", err)
+	}
+	jsonnet := func(_ context.Context, path string, data []byte) ([]byte, error) {
+		if string(data) != "program" {
+			return nil, fmt.Errorf("%s is no program", path)
+		}
+		return []byte(`{"a": 1}`), nil
+	}
+	tests := []struct {
+		parser, path, data string
+		want               string // the document, or a part of the reason
+	}{
+		{"", "a.json", `{"a":1}`, `{"a":1}`},
+		{"toml", "a.json", "a = 1", `{"a":1}`},
+		{"json", "a.yaml", "a: 1", "not valid JSON"},
+		{"", "notes.txt", "a: 1", "--parser"},
+		{"yaml", "notes.txt", "a: 1", `{"a":1}`},
+		{"", "a.yaml", "# nothing\n", "no document"},
+		{"", "chart/templates/a.yaml", "a: {{ b }}\n", "render it"},
+		{"", "a.jsonnet", "program", `{"a":1}`},
+		{"", "a.jsonnet", "other", "no program"},
+	}
+	for _, tt := range tests {
+		s, err := config.NewFor(config.Options{Parser: tt.parser, Named: func(path string) bool { return path == tt.path }, Jsonnet: jsonnet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := scannertest.Scan(t, s, map[string]string{tt.path: tt.data})
+		got := strings.Join(documents(r), "")
+		for _, g := range r.Coverage.Gaps {
+			got += g.Reason
+		}
+		if !strings.Contains(got, tt.want) {
+			t.Errorf("%s as %q: got %s, want %s", tt.path, tt.parser, got, tt.want)
+		}
 	}
 }
 
