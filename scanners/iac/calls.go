@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -48,6 +49,60 @@ func callGroups(files []gatehouse.FileInfo) []gatehouse.Group {
 		}
 	}
 	return groups
+}
+
+// typeParts is the type of groups of a pipeline and the files it may include.
+const typeParts = "pipeline-parts"
+
+// maxParts bounds the files that are looked up for includes in one repository.
+const maxParts = 5000
+
+// partGroups makes a group of each file that is the start of a pipeline of
+// GitLab or Azure, and the YAML files below its directory. It owns none.
+func partGroups(files []gatehouse.FileInfo) []gatehouse.Group {
+	var groups []gatehouse.Group
+	for _, f := range files {
+		if pipeline.IncludesParts(f.Path) {
+			groups = append(groups, gatehouse.Group{Type: typeParts, Dir: path.Dir(f.Path), Context: []string{f.Path}})
+		}
+	}
+	for i := range groups {
+		g := &groups[i]
+		for _, f := range files {
+			below := g.Dir == "." || strings.HasPrefix(f.Path, g.Dir+"/")
+			if ext := path.Ext(f.Path); below && (ext == ".yml" || ext == ".yaml") && f.Bytes <= maxContextBytes && f.Path != g.Context[0] && len(g.Context) < maxParts {
+				g.Context = append(g.Context, f.Path)
+			}
+		}
+	}
+	return groups
+}
+
+// scanParts says which files a pipeline includes that are not there. What is in
+// those that are is found when they are scanned alone.
+func (s *scanner) scanParts(g *gatehouse.Group, p *gatehouse.Pass) error {
+	start := g.Context[0]
+	f := g.Files[start]
+	if f == nil {
+		return nil // a failure of the file
+	}
+	docs, err := document.Parse(f.Data)
+	if err != nil {
+		return nil // the same
+	}
+	for _, doc := range docs {
+		pipe := pipeline.Read(start, doc)
+		if pipe == nil {
+			continue
+		}
+		for _, part := range pipe.Parts {
+			if !slices.ContainsFunc(g.Context, func(name string) bool { return part.Names(start, name) }) {
+				p.Gap(gatehouse.Gap{Code: gatehouse.GapUnresolved, Path: start, Line: part.Line,
+					Reason: fmt.Sprintf("it includes %q, which is not in the target, so that part of the pipeline was not judged", part.Path)})
+			}
+		}
+	}
+	return nil
 }
 
 // scanCalls looks at what files do when others of the same repository call

@@ -1,6 +1,8 @@
 package iac
 
 import (
+	"slices"
+
 	"github.com/gatehouse-sec/gatehouse"
 )
 
@@ -18,5 +20,5 @@ func (s *scanner) groups(files []gatehouse.FileInfo) []gatehouse.Group {
 	if g, ok := terraformGroup(files); ok {
 		all = append(all, g)
 	}
-	return append(all, callGroups(files)...)
+	return slices.Concat(all, callGroups(files), partGroups(files))
 }

@@ -234,6 +234,8 @@ func (s *scanner) scanGroup(ctx context.Context, g *gatehouse.Group, p *gatehous
 		return s.scanChart(ctx, g, p)
 	case typeCalls:
 		return s.scanCalls(ctx, g, p)
+	case typeParts:
+		return s.scanParts(g, p)
 	case typeKustomize:
 		return s.scanKustomizations(ctx, g, p)
 	}

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 )
 
 // Call is a use of a workflow or action of the same repository.
@@ -184,4 +186,25 @@ func RepositoryOf(name string) (dir string, ok bool) {
 func IsActionFile(name string) bool {
 	base := path.Base(name)
 	return base == "action.yml" || base == "action.yaml"
+}
+
+// IncludesParts reports whether a file is by its path the start of a pipeline
+// that can include other files of its repository.
+func IncludesParts(name string) bool {
+	base := strings.ToLower(path.Base(name))
+	return base == ".gitlab-ci.yml" || strings.HasPrefix(base, "azure-pipeline") && system(name) == Azure
+}
+
+// Names reports whether a file is the part, or one of those that its glob is
+// about, of a pipeline whose file is from.
+func (p Part) Names(from, file string) bool {
+	want := strings.TrimPrefix(path.Clean(p.Path), "/")
+	if want == strings.TrimPrefix(file, strings.TrimPrefix(path.Dir(from)+"/", "./")) {
+		return true
+	}
+	if !strings.ContainsAny(want, "*") {
+		return false
+	}
+	ok, err := doublestar.Match(path.Join(path.Dir(from), want), file)
+	return err == nil && ok && file != from
 }

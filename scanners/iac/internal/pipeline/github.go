@@ -186,6 +186,14 @@ func (g *github) containers(j *Job, n *yaml.Node) {
 			}
 			g.expressions(get(n, "env"))
 			g.expressions(get(n, "credentials"))
+			if options, ok := find(n, "options"); ok && strings.Contains(text(options.value), "--privileged") {
+				g.Privileged = append(g.Privileged, Oddity{Line: options.line, What: "--privileged"})
+			}
+			for _, v := range items(get(n, "volumes")) {
+				if strings.Contains(text(v), "/docker.sock") {
+					g.Privileged = append(g.Privileged, Oddity{Line: max(v.Line, 1), What: "the socket of Docker"})
+				}
+			}
 		}
 		if s := text(image); s != "" {
 			for _, s := range g.expand(s) {

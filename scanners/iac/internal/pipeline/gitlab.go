@@ -43,12 +43,13 @@ func readGitLab(root *yaml.Node) *Pipeline {
 	job := func(name string, line int, n *yaml.Node) {
 		j := newJob(name, line)
 		j.Env = gitlabVars(get(n, "variables"))
-		if j.Environment = text(get(n, "environment")); j.Environment == "" {
-			j.Environment = text(get(get(n, "environment"), "name"))
-		}
+		j.Environment = p.gitlabEnvironment(root, n, 0)
 		p.jobImage(get(n, "image"), "name", "job")
 		for _, s := range items(get(n, "services")) {
 			p.jobImage(s, "name", "service")
+			if name := text(s) + text(get(s, "name")); strings.Contains(name, "docker:") && strings.Contains(name, "dind") {
+				p.Privileged = append(p.Privileged, Oddity{Line: max(s.Line, 1), What: "a Docker daemon as a service needs a privileged runner"})
+			}
 		}
 		if trigger := get(n, "trigger"); trigger != nil {
 			p.includes(get(trigger, "include"))
@@ -78,6 +79,29 @@ func readGitLab(root *yaml.Node) *Pipeline {
 	return p
 }
 
+// gitlabEnvironment is that of a job or of what it extends. If that stands in
+// another file, it is "unknown".
+func (p *Pipeline) gitlabEnvironment(root, job *yaml.Node, depth int) string {
+	e := get(job, "environment")
+	if name := text(e) + text(get(e, "name")); name != "" {
+		return name
+	}
+	for _, base := range texts(get(job, "extends")) {
+		n := get(root, base)
+		if n == nil || depth > maxExtends {
+			return "unknown"
+		}
+		if name := p.gitlabEnvironment(root, n, depth+1); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// maxExtends is how many levels GitLab follows:
+// https://docs.gitlab.com/ci/yaml/#extends
+const maxExtends = 11
+
 func gitlabVars(n *yaml.Node) []Var {
 	all := vars(n)
 	for i, e := range entries(n) {
@@ -94,9 +118,13 @@ func (p *Pipeline) includes(n *yaml.Node) {
 		switch {
 		case i.Kind == yaml.ScalarNode:
 			if !isURL(i.Value) {
+				p.Parts = append(p.Parts, Part{Line: u.Line, Path: i.Value})
 				continue
 			}
 			u.Text, u.Pin = i.Value, remotePin(i.Value)
+		case text(get(i, "local")) != "":
+			p.Parts = append(p.Parts, Part{Line: u.Line, Path: text(get(i, "local"))})
+			continue
 		case text(get(i, "remote")) != "":
 			u.Text = text(get(i, "remote"))
 			if u.Pin = remotePin(u.Text); get(i, "integrity") != nil {

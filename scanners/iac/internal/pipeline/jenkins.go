@@ -32,7 +32,7 @@ func ReadJenkins(data []byte) (*Pipeline, error) {
 	p := &Pipeline{
 		System: Jenkins, Kind: KindPipeline, Line: 1,
 		Triggers: []Trigger{}, Env: []Var{}, Jobs: []Job{}, Uses: []Use{}, Images: []Image{},
-		Expressions: []Expression{}, Conditions: []Condition{}, Updates: []Update{}, Oddities: []Oddity{},
+		Expressions: []Expression{}, Conditions: []Condition{}, Updates: []Update{}, Oddities: []Oddity{}, Privileged: []Oddity{},
 	}
 	j := newJob("pipeline", 1)
 	at := 0

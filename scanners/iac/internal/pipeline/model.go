@@ -51,15 +51,26 @@ type Pipeline struct {
 	Conditions []Condition `json:"conditions"`
 	// Updates are the entries of Dependabot.
 	Updates []Update `json:"updates"`
+	// Privileged are the places that give a container power over its host.
+	Privileged []Oddity `json:"privileged"`
 	// Oddities are spellings that hide what is meant.
 	Oddities []Oddity `json:"oddities"`
 	// Local is true for an action below .github, which only its own repository
 	// uses.
 	Local bool `json:"local"`
+	// Parts are files of the same repository that belong to the pipeline.
+	Parts []Part `json:"-"`
 	// Calls are the uses of files of the same repository.
 	Calls []Call `json:"-"`
 	// Gaps are the parts that could not be read.
 	Gaps []Gap `json:"-"`
+}
+
+// Part is a file that a pipeline includes.
+type Part struct {
+	Line int
+	// Path is as written; it may be a glob.
+	Path string
 }
 
 // Gap is a part of a file that could not be read.

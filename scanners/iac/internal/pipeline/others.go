@@ -142,6 +142,9 @@ func readDrone(root *yaml.Node) *Pipeline {
 		j, s := newJob(e.key, e.line), newStep(e.line)
 		p.jobImage(get(e.value, "image"), "", "step")
 		s.Env = vars(get(e.value, "environment"))
+		if e, ok := find(e.value, "privileged"); ok && text(e.value) == "true" {
+			p.Privileged = append(p.Privileged, Oddity{Line: e.line, What: "privileged: true"})
+		}
 		p.scripts(&s, get(e.value, "commands"), look)
 		p.add(j, s)
 	}
@@ -188,12 +191,14 @@ func readTekton(root *yaml.Node) *Pipeline {
 			s := newStep(max(n.Line, 1))
 			s.Name = text(get(n, "name"))
 			p.jobImage(get(n, "image"), "", "step")
+			p.tektonPrivileged(n)
 			p.scripts(&s, get(n, "script"), look)
 			steps = append(steps, s)
 		}
 		p.tektonBundle(get(spec, "taskRef"))
 		for _, n := range items(get(spec, "sidecars")) {
 			p.jobImage(get(n, "image"), "", "service")
+			p.tektonPrivileged(n)
 		}
 		p.add(j, steps...)
 	}
@@ -209,6 +214,12 @@ func readTekton(root *yaml.Node) *Pipeline {
 		}
 	}
 	return p
+}
+
+func (p *Pipeline) tektonPrivileged(step *yaml.Node) {
+	if e, ok := find(get(step, "securityContext"), "privileged"); ok && text(e.value) == "true" {
+		p.Privileged = append(p.Privileged, Oddity{Line: e.line, What: "privileged: true"})
+	}
 }
 
 // tektonBundle notes a task that comes from an image or a repository.
@@ -325,9 +336,44 @@ func readAzure(root *yaml.Node) *Pipeline {
 				p.azureScript(&s, get(get(n, "inputs"), key))
 			}
 		}
+		if e, ok := find(n, "checkout"); ok {
+			s.Uses, s.Action = text(e.value), "checkout"
+			for _, v := range vars(n) {
+				v.Name = strings.ToLower(v.Name)
+				s.With = append(s.With, v)
+			}
+		}
 		p.add(j, s)
 	})
+	p.azureTemplates(root, 0)
 	return p
+}
+
+// azureTemplates notes the templates that lie in the same repository.
+func (p *Pipeline) azureTemplates(n *yaml.Node, depth int) {
+	if n == nil || depth > 30 {
+		return
+	}
+	if n.Kind == yaml.SequenceNode {
+		for _, i := range items(n) {
+			p.azureTemplates(i, depth+1)
+		}
+		return
+	}
+	for _, e := range entries(n) {
+		if name := text(e.value); e.key == "template" && name != "" && !strings.Contains(strings.TrimSuffix(name, "@self"), "@") {
+			name = strings.TrimSuffix(name, "@self")
+			p.Parts = append(p.Parts, Part{Line: e.line, Path: name})
+		}
+		switch e.key {
+		case "stages", "jobs", "steps", "variables", "extends", "strategy", "runOnce", "rolling", "canary", "deploy", "preDeploy", "routeTraffic", "postRouteTraffic", "on", "success", "failure":
+			p.azureTemplates(e.value, depth+1)
+		default:
+			if strings.HasPrefix(e.key, "${{") {
+				p.azureTemplates(e.value, depth+1)
+			}
+		}
+	}
 }
 
 // azureContainers notes the images of jobs that are no names of declared ones.

@@ -201,7 +201,7 @@ func newPipeline(system, kind string, root *yaml.Node) *Pipeline {
 	return &Pipeline{
 		System: system, Kind: kind, Line: max(root.Line, 1),
 		Triggers: []Trigger{}, Env: []Var{}, Jobs: []Job{}, Uses: []Use{}, Images: []Image{},
-		Expressions: []Expression{}, Conditions: []Condition{}, Updates: []Update{}, Oddities: []Oddity{},
+		Expressions: []Expression{}, Conditions: []Condition{}, Updates: []Update{}, Oddities: []Oddity{}, Privileged: []Oddity{},
 	}
 }
 

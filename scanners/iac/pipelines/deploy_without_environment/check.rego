@@ -24,7 +24,7 @@ import rego.v1
 import data.lib.pipeline
 
 deny contains res if {
-	input.kind == "workflow"
+	knows_environments
 	some job in input.jobs
 	job.environment == ""
 	some step in job.steps
@@ -44,3 +44,7 @@ deploys(step) if {
 	regex.match(`(^|[;&|]\s*)(terraform\s+apply|kubectl\s+(apply|rollout|set\s+image)|helm\s+(upgrade|install)|aws\s+ecs\s+update-service|aws\s+cloudformation\s+deploy|gcloud\s+(run|app|functions)\s+deploy|serverless\s+deploy|cdk\s+deploy|pulumi\s+up|fly(ctl)?\s+deploy|eb\s+deploy)\b`, l.text)
 	not regex.match(`--dry-run`, l.text)
 }
+
+knows_environments if input.kind == "workflow"
+
+knows_environments if input.system in {"gitlab-ci", "bitbucket-pipelines"}

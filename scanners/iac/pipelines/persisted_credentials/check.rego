@@ -58,3 +58,14 @@ pushes(job) if {
 		"jamesives/github-pages-deploy-action", "helm/chart-releaser-action", "tj-actions/verify-changed-files",
 	}
 }
+
+# Azure Pipelines takes the token away unless told to leave it.
+deny contains res if {
+	input.system == "azure-pipelines"
+	some job in input.jobs
+	some step in job.steps
+	step.action == "checkout"
+	lower(pipeline.value_of(step, "persistcredentials")) == "true"
+	not pushes(job)
+	res := pipeline.at(step.line, pipeline.place(job, step), "The checkout keeps its token in .git for the steps that follow.")
+}
