@@ -105,7 +105,9 @@ func (s *Set) places(ctx context.Context, u *unit, input ast.Value, items []any)
 		helpers: map[helperCall]*ast.Location{}, found: map[string]*ast.Location{},
 	}
 	// An error leaves what was found before it; the rule has been evaluated.
-	_, _ = u.query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalQueryTracer(t))
+	// The index would keep rules that cannot hold from being evaluated, and then
+	// nothing says why a helper did not hold.
+	_, _ = u.query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalQueryTracer(t), rego.EvalRuleIndexing(false))
 	out := make([]*gatehouse.Location, len(items))
 	for i, item := range items {
 		key, err := json.Marshal(item)
@@ -126,10 +128,18 @@ type placeTracer struct {
 	found   map[string]*ast.Location // by result, as JSON
 }
 
-// helperCall is a rule, or a function with a hash over its arguments.
+// helperCall is a rule, or a function with a hash over its arguments and their
+// places: equal values stand in several.
 type helperCall struct {
 	ref  string
 	args int
+}
+
+func (c *helperCall) add(arg *ast.Term) {
+	c.args = c.args*31 + arg.Value.Hash()
+	if l := arg.Location; l != nil && strings.HasPrefix(l.File, placeMark) {
+		c.args = (c.args*31+l.Row)*31 + l.Col
+	}
 }
 
 func (t *placeTracer) Enabled() bool               { return true }
@@ -179,7 +189,7 @@ func (t *placeTracer) TraceEvent(e topdown.Event) {
 func (t *placeTracer) callOf(r *ast.Rule, e *topdown.Event) helperCall {
 	call := helperCall{ref: r.Ref().GroundPrefix().String()}
 	for _, a := range r.Head.Args {
-		call.args = call.args*31 + e.Plug(a).Hash()
+		call.add(e.Plug(a))
 	}
 	return call
 }
@@ -316,7 +326,7 @@ func (t *placeTracer) touched(group []*ast.Expr, e *topdown.Event) *ast.Location
 			if x.IsCall() {
 				call := helperCall{ref: x.Operator().String()}
 				for _, a := range y[1:] { // the last may take the result
-					call.args = call.args*31 + e.Plug(a).Hash()
+					call.add(e.Plug(a))
 					take(t.helpers[call])
 				}
 			}

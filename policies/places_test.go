@@ -19,9 +19,11 @@ func numbered(path, json string) gatehouse.Document {
 
 // Lines of the values below:
 // 1 the object, 2 kind, 3 meta, 4 labels, 5 app, 6 name, 7 n, 8 pods,
-// 9 first pod, 10 image, 11 name, 12 second pod, 13 image, 14 name, 15 root.
+// 9 first pod, 10 image, 11 name, 12 second pod, 13 image, 14 name, 15 root,
+// 16 same, 17 its first, 18 image, 19 name, 20 its second, 21 image, 22 name.
 const placesDocument = `{"kind":"K","meta":{"labels":{"app":"x"},"name":"m"},"n":1,
-	"pods":[{"image":"good","name":"a"},{"image":"bad","name":"b","root":true}]}`
+	"pods":[{"image":"good","name":"a"},{"image":"bad","name":"b","root":true}],
+	"same":[{"image":"bad","name":"a"},{"image":"bad","name":"b"}]}`
 
 func TestPlaces(t *testing.T) {
 	const helpers = `package main
@@ -38,6 +40,16 @@ all_good if {
 	every p in input.pods {
 		p.image == "good"
 	}
+}
+
+tested if {
+	count(input.meta.labels.tests) > 0
+	input.meta.mode == "strict"
+}
+
+is_good(image) if {
+	some good in ["best", "better"]
+	startswith(image, good)
 }
 
 names := [p.name | some p in input.pods]
@@ -62,6 +74,8 @@ names := [p.name | some p in input.pods]
 		{"a function", `deny contains p.name if { some p in input.pods; rootless(p) }`, []int{9}},
 		{"not a function", `deny contains p.name if { some p in input.pods; not checked(p) }`, []int{9, 12}},
 		{"a rule that holds", `deny contains "x" if is_k`, []int{2}},
+		{"not a rule that an index leaves out", `deny contains "x" if { input.kind == "K"; not tested }`, []int{4}},
+		{"a function of equal values", `deny contains p.name if { some p in input.same; not is_good(p.image) }`, []int{18, 21}},
 		{"every", `deny contains "x" if { input.n; not all_good }`, []int{8}},
 		{"a list of a rule", `deny contains "x" if { count(names) > 1 }`, []int{11}},
 		{"a comprehension", `deny contains "x" if { bad := [p | some p in input.pods; p.root]; count(bad) > 0 }`, []int{12}},
