@@ -157,8 +157,12 @@ func newScan(ctx context.Context, target *Target, scanners []*Scanner, opts Scan
 		aside:    make([]int, len(scanners)),
 	}
 	index := make(map[string]int, len(found.files))
+	seen := make([]FileInfo, 0, len(found.files))
 	for i, info := range found.files {
-		index[info.Path] = i
+		if !info.Hidden {
+			index[info.Path] = i
+			seen = append(seen, info)
+		}
 		f := &s.files[i]
 		f.info = info
 		f.wants = make([]Want, len(scanners))
@@ -177,7 +181,7 @@ func newScan(ctx context.Context, target *Target, scanners []*Scanner, opts Scan
 		}
 		var groups []Group
 		err, returned := guard(ctx, opts.FileTimeout, func(context.Context) error {
-			groups = sc.Groups(found.files)
+			groups = sc.Groups(seen)
 			return nil
 		})
 		switch {
@@ -197,7 +201,7 @@ func newScan(ctx context.Context, target *Target, scanners []*Scanner, opts Scan
 	}
 	var rest []int
 	for _, i := range order {
-		if len(s.files[i].members) > 0 {
+		if len(s.files[i].members) > 0 || found.sequential {
 			s.order = append(s.order, i)
 		} else {
 			rest = append(rest, i)
@@ -229,7 +233,11 @@ func want(sc *Scanner, info FileInfo) (w Want, failed *callOutcome) {
 			failed = &callOutcome{err: &Unscannable{Code: GapPanic, Reason: clip(fmt.Sprintf("the scanner crashed when it was asked whether it wants the file: %v", r))}}
 		}
 	}()
-	return sc.Want(info), nil
+	w = sc.Want(info)
+	if w.Scan && info.Hidden && !sc.Hidden {
+		w = Want{Skip: "a later layer deletes or replaces it"}
+	}
+	return w, nil
 }
 
 func (s *scan) addGroups(scanner int, groups []Group, index map[string]int) {
@@ -279,8 +287,83 @@ func (s *scan) addGroups(scanner int, groups []Group, index map[string]int) {
 	}
 }
 
+// reuseGroups takes the results of groups from the cache whose files are known
+// before they are read.
+func (s *scan) reuseGroups() {
+	for _, g := range s.groups {
+		stub := g.group
+		stub.Files = map[string]*File{}
+		known := true
+		var members []*fileState
+		for i := range s.files {
+			f := &s.files[i]
+			if !slices.Contains(f.members, g) {
+				continue
+			}
+			members = append(members, f)
+			known = known && f.info.SHA256 != ""
+			stub.Files[f.info.Path] = &File{FileInfo: f.info, Digest: f.info.SHA256}
+		}
+		if !known {
+			continue
+		}
+		if r, ok := s.cached(s.scanners[g.scanner].groupKey(s.keys[g.scanner], &stub)); ok {
+			g.outcome = &callOutcome{result: r, err: r.Err}
+			for _, f := range members {
+				f.members = slices.DeleteFunc(f.members, func(m *groupState) bool { return m == g })
+			}
+		}
+	}
+}
+
+// reuse takes the results of a file from the cache whose content is known before it
+// is read, and reports whether it need not be read.
+func (s *scan) reuse(f *fileState) bool {
+	if f.info.SHA256 == "" || len(f.members) > 0 {
+		return false
+	}
+	file := &File{FileInfo: f.info, Digest: f.info.SHA256}
+	tooLarge := f.info.Bytes > s.opts.MaxFileBytes
+	for k := range s.scanners {
+		if tooLarge || !f.wants[k].Scan || f.owner[k] != nil || f.results[k] != nil {
+			continue
+		}
+		if s.opts.Cache == nil {
+			return false
+		}
+		r, ok := s.cached(s.fileKey(k, file))
+		if !ok {
+			return false
+		}
+		f.results[k] = &callOutcome{result: r, err: r.Err}
+	}
+	f.digest = f.info.SHA256
+	if tooLarge {
+		f.readErr = tooLargeError(f.info.Bytes, s.opts.MaxFileBytes)
+	}
+	if skipper, ok := s.target.FS.(Skipper); ok {
+		skipper.Skip(f.info.openName())
+	}
+	return true
+}
+
+// openName is what the file system calls the file.
+func (f FileInfo) openName() string {
+	if f.Version != "" {
+		return f.Path + "@" + f.Version
+	}
+	return f.Path
+}
+
+func tooLargeError(bytes, most int64) *Unscannable {
+	return &Unscannable{Code: GapTooLarge, Reason: fmt.Sprintf("%d bytes are more than the limit of %d; exclude the file, or raise limits.max_file_bytes", bytes, most)}
+}
+
 // run reads all files and waits for all calls.
 func (s *scan) run(ctx context.Context) error {
+	if s.found.sequential && s.opts.Cache != nil {
+		s.reuseGroups()
+	}
 	jobs := make(chan []int)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -313,6 +396,10 @@ func (s *scan) run(ctx context.Context) error {
 // scanFile reads one file and calls each scanner that wants it. It returns the
 // buffer to use for the next one.
 func (s *scan) scanFile(ctx context.Context, f *fileState, buf []byte) []byte {
+	if s.reuse(f) {
+		s.done(f)
+		return buf
+	}
 	weight := min(f.info.Bytes, s.opts.MaxFileBytes)
 	s.bytes.acquire(weight)
 	defer s.bytes.release(weight)
@@ -361,11 +448,7 @@ func (s *scan) read(f *fileState, buf []byte) (*File, []byte) {
 		f.readErr = &Unscannable{Code: code, Reason: reason}
 		return file, buf
 	}
-	name := f.info.Path
-	if f.info.Version != "" {
-		name += "@" + f.info.Version
-	}
-	h, err := s.target.FS.Open(name)
+	h, err := s.target.FS.Open(f.info.openName())
 	if err != nil {
 		if u, ok := errors.AsType[*Unscannable](err); ok {
 			return fail(u.Code, clip(u.Reason))
@@ -388,7 +471,8 @@ func (s *scan) read(f *fileState, buf []byte) (*File, []byte) {
 			return fail(GapUnreadable, errorReason(err))
 		}
 		file.Digest = hex.EncodeToString(sum.Sum(nil))
-		return fail(GapTooLarge, fmt.Sprintf("%d bytes are more than the limit of %d; exclude the file, or raise limits.max_file_bytes", f.info.Bytes, s.opts.MaxFileBytes))
+		f.readErr = tooLargeError(f.info.Bytes, s.opts.MaxFileBytes)
+		return file, buf
 	}
 	if inMemory {
 		file.open, file.Data, file.Digest = v, v.Bytes(), f.info.Version

@@ -36,6 +36,9 @@ type Scanner struct {
 
 	// Want decides from the name and size whether a file is scanned.
 	Want func(FileInfo) Want
+	// Hidden is true if what it finds counts in files too that nobody sees any
+	// more; see [FileInfo.Hidden].
+	Hidden bool
 	// ScanFile looks at one file. An error means that the file could not be
 	// scanned: it becomes a failure in the coverage, and whatever was reported
 	// before the error is kept.
@@ -75,6 +78,13 @@ type FileInfo struct {
 	// Bytes is the size; 0 if a file with a version was not read yet.
 	Bytes int64
 	Mode  fs.FileMode
+	// SHA256 is the hash of the content in hex, if it is known before the file is
+	// read: then it need not be read where results are kept. Empty otherwise.
+	SHA256 string
+	// Hidden is true if the target has the content, but whoever uses the target
+	// does not see it: the file in a layer of an image that a later one deletes
+	// or replaces. It has a version.
+	Hidden bool
 }
 
 // File is a file that was read.

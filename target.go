@@ -21,6 +21,8 @@ const (
 	TargetFile TargetKind = "file"
 	// TargetGit is the history of a git repository, or its index.
 	TargetGit TargetKind = "git"
+	// TargetImage is a container image for one platform.
+	TargetImage TargetKind = "image"
 )
 
 // Target is what is scanned: a name for people and a rooted, read-only file
@@ -61,7 +63,16 @@ type Listing struct {
 	// Order holds the indexes of Files in the order in which they are best
 	// read, those of one path one after the other; nil if they are in order.
 	Order []int
-	Gaps  []Gap
+	// Sequential is true if files must be read in that order: any other is much
+	// slower.
+	Sequential bool
+	Gaps       []Gap
+}
+
+// Skipper is a [Lister] that wants to know which of its files will not be opened.
+// Skip is called concurrently, with what Open would be called with.
+type Skipper interface {
+	Skip(name string)
 }
 
 // VersionFile is a file of a [Lister] that is in memory. Its version is a hash of

@@ -22,6 +22,8 @@ type listing struct {
 	links   []link     // sorted by path
 	gaps    []Gap
 	order   []int // of files, in which they are best read; nil if as they are
+	// sequential is [Listing.Sequential].
+	sequential bool
 }
 
 // list walks the tree with several workers, each reading one directory at a
@@ -64,7 +66,7 @@ func listed(ctx context.Context, fsys Lister, exclude Excluder) (*listing, error
 	if err != nil {
 		return nil, err
 	}
-	out := &listing{gaps: found.Gaps}
+	out := &listing{gaps: found.Gaps, sequential: found.Sequential}
 	index := make([]int, len(found.Files)) // in out.files, from 1; 0 if left out
 	reasons := map[string]string{}         // of paths that were asked for; empty if not excluded
 	for i, f := range found.Files {

@@ -285,3 +285,41 @@ const (
 	// sigstore has 7 KB; Kyverno takes 1 MiB.
 	MaxTrustedRootBytes = 4 << 20
 )
+
+// Bounds on container images.
+const (
+	// MaxManifestBytes is the largest manifest; registries refuse those over
+	// 4 MiB (distribution-spec, "Pushing Manifests").
+	MaxManifestBytes = 4 << 20
+
+	// MaxImageConfigBytes is the largest configuration of an image. One with a
+	// history of 1,000 long instructions has 1 MB.
+	MaxImageConfigBytes = 8 << 20
+
+	// MaxLayers bounds the layers of an image; overlayfs mounts at most 500.
+	MaxLayers = 500
+
+	// MaxLayerBytes bounds a layer after decompression. The largest public
+	// images (CUDA, machine learning) have layers of 10 to 20 GB.
+	MaxLayerBytes = 64 << 30
+
+	// MaxZstdMemory bounds what unpacking zstd may use; the format asks readers
+	// to take windows of 8 MiB, and --long goes up to 128 MiB.
+	MaxZstdMemory = 128 << 20
+
+	// MaxIndexDepth bounds indexes within indexes, which the specification
+	// allows and nobody needs more than twice.
+	MaxIndexDepth = 3
+
+	// MaxPlatforms bounds the images of an index. The official images have up
+	// to 12.
+	MaxPlatforms = 50
+
+	// MaxCachedListingBytes is the largest listing of a layer that is kept: that
+	// of 200,000 files.
+	MaxCachedListingBytes = 32 << 20
+
+	// LayerWindowBytes bounds what a layer keeps of files that it passed before
+	// they were asked for.
+	LayerWindowBytes = 64 << 20
+)
