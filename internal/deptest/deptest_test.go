@@ -56,7 +56,7 @@ var bans = []ban{
 var allowed = map[string][]string{
 	"./cmd":                                  {},
 	"./internal/cli":                         {"./cmd", "./internal/cli"},
-	"github.com/google/go-containerregistry": {"./internal/registry", "./internal/vulndb/pull", "./attest/store"},
+	"github.com/google/go-containerregistry": {"./internal/registry", "./internal/image", "./internal/vulndb/pull", "./attest/store"},
 	"github.com/open-policy-agent/opa":       {"./policies", "./scanners/iac"},
 }
 

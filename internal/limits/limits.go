@@ -315,9 +315,9 @@ const (
 	// to 12.
 	MaxPlatforms = 50
 
-	// MaxCachedListingBytes is the largest listing of a layer that is kept: that
-	// of 200,000 files.
-	MaxCachedListingBytes = 32 << 20
+	// MaxCachedListingBytes is the largest listing of a layer that is kept, packed:
+	// that of about 60,000 files. It must be less than a log of the cache.
+	MaxCachedListingBytes = 3 << 20
 
 	// LayerWindowBytes bounds what a layer keeps of files that it passed before
 	// they were asked for.
