@@ -176,7 +176,7 @@ func openIndex(ctx context.Context, from files, b blobs, where, pick string, wan
 	root, err := func() (*Root, error) {
 		raw, err := readDocument(from, "index.json", limits.MaxManifestBytes)
 		if err != nil {
-			return nil, fmt.Errorf("it is no OCI layout: %w", err)
+			return nil, fmt.Errorf("it is neither an OCI layout nor what docker save writes: %w", err)
 		}
 		m, err := parseManifest(raw)
 		if err != nil {
@@ -220,7 +220,7 @@ func openArchive(ctx context.Context, file string, want Selection) (*Root, error
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if _, ok := a.entries["index.json"]; ok {
+	if a.isLayout() {
 		return openIndex(ctx, a, a, file, "", want, a.f.Close)
 	}
 	root, err := a.openSaved(ctx, file, want)
@@ -229,6 +229,20 @@ func openArchive(ctx context.Context, file string, want Selection) (*Root, error
 	}
 	root.close = a.f.Close
 	return root, nil
+}
+
+// isLayout reports whether the archive is an OCI layout. Some versions of docker
+// save write an index that is empty beside what they mean.
+func (a *archive) isLayout() bool {
+	if _, ok := a.entries["manifest.json"]; !ok {
+		return true
+	}
+	raw, err := readDocument(a, "index.json", limits.MaxManifestBytes)
+	if err != nil {
+		return false
+	}
+	m, err := parseManifest(raw)
+	return err == nil && len(m.Manifests) > 0
 }
 
 func openRegular(file string) (*os.File, error) {
@@ -346,7 +360,7 @@ func (b savedBlobs) open(_ context.Context, d descriptor) (io.ReadCloser, error)
 func (a *archive) openSaved(ctx context.Context, file string, want Selection) (*Root, error) {
 	raw, err := readDocument(a, "manifest.json", limits.MaxManifestBytes)
 	if err != nil {
-		return nil, errors.New("the archive has neither index.json nor manifest.json: it is no image")
+		return nil, fmt.Errorf("the archive is no image: %w", err)
 	}
 	var saved []struct {
 		Config   string   `json:"Config"`
