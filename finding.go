@@ -159,6 +159,38 @@ type Finding struct {
 	Suppressed *Suppression `json:"suppressed,omitempty"`
 	// History is set for what was found in the history of a git repository.
 	History *History `json:"history,omitempty"`
+	// Layer is the layer of the image that has it; nil if it is in no image, or
+	// in its configuration.
+	Layer *Layer `json:"layer,omitempty"`
+}
+
+// Layer is a layer of an image.
+type Layer struct {
+	// Index counts from 1, the lowest layer.
+	Index int `json:"index"`
+	// Digest is that of the blob, DiffID that of the tar in it.
+	Digest string `json:"digest"`
+	DiffID string `json:"diff_id"`
+	// Instruction is what made it; empty if the image does not say.
+	Instruction string `json:"instruction,omitempty"`
+	// Base is true if it belongs to the image that this one is built on, as far
+	// as is known.
+	Base bool `json:"base,omitempty"`
+	// Hidden is true if a later layer deletes or replaces the file: it is still
+	// in the image.
+	Hidden bool `json:"hidden,omitempty"`
+}
+
+// String names the layer in a clause.
+func (l *Layer) String() string {
+	s := fmt.Sprintf("in layer %d", l.Index)
+	if l.Base {
+		s += " of the base image"
+	}
+	if l.Hidden {
+		s += "; a later layer deletes or replaces the file, but it is still in the image"
+	}
+	return s
 }
 
 // History says how a finding came into a git repository, and whether it is
@@ -434,6 +466,9 @@ type Component struct {
 	// Deprecated is what its publisher says against its use: deprecated,
 	// yanked or retracted, with the reason; empty if nothing is known.
 	Deprecated string `json:"deprecated,omitempty"`
+	// Published is when its youngest file came into the registry, in RFC 3339
+	// and UTC; empty where the lockfile does not say.
+	Published string `json:"published,omitempty"`
 	// Similar is a well-known package with a name so near that one may be
 	// meant for the other; empty if there is none.
 	Similar string `json:"similar,omitempty"`

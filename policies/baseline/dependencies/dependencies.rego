@@ -61,6 +61,7 @@ titles := {
 	"install_scripts": "with code that runs at installation",
 	"deprecated": "that should no longer be used",
 	"similar": "named nearly as a well-known package",
+	"young": "published a short time ago",
 	"registries": "from a registry that is not allowed",
 	"registries_unstated": "from a registry that is not named",
 	"internal": "of our own from a foreign registry",
@@ -97,7 +98,7 @@ presets := {
 	"off": {check: "ignore" | some check, _ in titles},
 	"recommended": {
 		"insecure_origin": "deny", "registries": "deny", "internal": "deny", "denied": "deny",
-		"unpinned": "warn", "missing_hashes": "warn", "install_scripts": "warn", "deprecated": "warn", "similar": "warn",
+		"unpinned": "warn", "missing_hashes": "warn", "install_scripts": "warn", "deprecated": "warn", "similar": "warn", "young": "warn",
 		"registries_unstated": "ignore",
 	},
 	"strict": {check: "deny" | some check, _ in titles},
@@ -180,6 +181,17 @@ problems contains {"check": "similar", "component": c, "why": why} if {
 	c.similar != ""
 	not named(c, settings.similar_allowed)
 	why := sprintf("is named nearly as the well-known package %s: make sure that it is the one that was meant, and add its name to similar_allowed", [c.similar])
+}
+
+# Most malicious versions are found within days. A version without a time may be
+# of any age.
+problems contains {"check": "young", "component": c, "why": why} if {
+	"young" in enabled
+	some c in input.components
+	c.published != ""
+	age := time.parse_rfc3339_ns(input.time) - time.parse_rfc3339_ns(c.published)
+	age < ((settings.young_days * 24) * 3600) * 1000000000
+	why := sprintf("was published on %s, less than %v days ago: wait, or take an older version", [substring(c.published, 0, 10), settings.young_days])
 }
 
 # An archive by URL comes past the registries, so it counts as from one.

@@ -46,6 +46,7 @@ type Package struct {
 	Origin        *gatehouse.Origin
 	InstallScript bool
 	Deprecated    string
+	Published     string
 	Installed     bool
 	// Ranges are the requirements that this package has of those it needs, by
 	// their name, as written; nil if the file does not say.
@@ -68,6 +69,7 @@ func (p *Package) merge(others []Package) {
 		p.Requirement = cmp.Or(p.Requirement, o.Requirement)
 		p.Workspace = cmp.Or(p.Workspace, o.Workspace)
 		p.Deprecated = cmp.Or(p.Deprecated, o.Deprecated)
+		p.Published = max(p.Published, o.Published)
 		p.Declared = cmp.Or(p.Declared, o.Declared)
 		switch {
 		case p.Origin == bundled: // each copy must be covered
@@ -198,7 +200,7 @@ func (p *Package) Component(byID map[string]*Package) gatehouse.Component {
 		Direct:   p.Direct,
 		Dev:      p.Dev,
 		Scope:    p.Scope, Requirement: strings.Clone(p.Requirement), Declared: p.Declared, Workspace: p.Workspace,
-		Hashes: p.Hashes, Origin: p.Origin, InstallScript: p.InstallScript, Deprecated: strings.Clone(p.Deprecated), Installed: p.Installed,
+		Hashes: p.Hashes, Origin: p.Origin, InstallScript: p.InstallScript, Deprecated: strings.Clone(p.Deprecated), Published: p.Published, Installed: p.Installed,
 	}
 	for _, l := range p.Licenses {
 		c.Licenses = append(c.Licenses, strings.Clone(l))

@@ -116,7 +116,7 @@ func (c *composerLock) read(n node) (Package, bool) {
 	source, dist := n.get("source"), n.get("dist")
 	p := Package{Eco: Composer, Name: name, Version: n.get("version").text(), Line: n.line(), EndLine: n.end(), Licenses: licenseTexts(n.get("license")),
 		FirstParty: dist.get("type").text() == "path" && source.get("url").text() == "",
-		Hashes:     digests(hexDigest("sha1", dist.get("shasum").text()))}
+		Hashes:     digests(hexDigest("sha1", dist.get("shasum").text())), Published: publishedAt(n.get("time").text())}
 	if p.Version == "" && !p.FirstParty {
 		c.inv.gap(gatehouse.GapUnresolved, p.Line, p.Name, fmt.Sprintf("%s has no version in the lockfile", p.Name))
 	}

@@ -40,6 +40,7 @@ type pnpmLock struct {
 	origins npmOrigins
 	asked   asks
 	scopes  map[string]gatehouse.Scope
+	times   map[string]node // when versions were published
 	// catalogs are read when the first one is asked for.
 	catalogs map[string]map[string]node
 }
@@ -63,7 +64,7 @@ func parsePnpmLock(f *Lockfile) (Inventory, error) {
 	case err != nil || number < 5 || number >= 10:
 		return Inventory{}, fmt.Errorf("version %q of the lockfile is not known; write it with a pnpm that uses version 9", version.text())
 	}
-	l := pnpmLock{keys: pnpmKeys{version: number}, root: root, index: map[yarnPattern]int{}, places: map[string]int{}, missing: map[string]bool{}, origins: npmOrigins{}, asked: npmAsks(f), scopes: map[string]gatehouse.Scope{}}
+	l := pnpmLock{keys: pnpmKeys{version: number}, root: root, index: map[yarnPattern]int{}, places: map[string]int{}, missing: map[string]bool{}, origins: npmOrigins{}, asked: npmAsks(f), scopes: map[string]gatehouse.Scope{}, times: root.get("time").table()}
 	l.inv.tellRepeated(root)
 	for _, table := range []string{"packages", "snapshots", "importers"} {
 		if n := root.get(table); n.exists() && !n.isMap() && n.text() != "" {
@@ -125,7 +126,8 @@ func (l *pnpmLock) add(e node) {
 	}
 	real := e.get("version").text()
 	p := Package{ID: l.keys.id(e.key()), Eco: NPM, Name: cmp.Or(e.get("name").text(), name), Version: cmp.Or(real, version), Line: e.line(),
-		InstallScript: e.get("requiresBuild").isTrue(), Deprecated: deprecation(e.get("deprecated"))}
+		InstallScript: e.get("requiresBuild").isTrue(), Deprecated: deprecation(e.get("deprecated")),
+		Published: publishedAt(l.times[e.key()].text(), l.times["/"+name+"/"+version].text(), l.times["/"+name+"@"+version].text(), l.times[name+"@"+version].text())}
 	r := e.get("resolution")
 	p.Hashes = sriDigests(r.get("integrity").text())
 	kind, repo, tarball, directory := r.get("type").text(), r.get("repo").text(), r.get("tarball").text(), r.get("directory").text()

@@ -226,6 +226,7 @@ func parseUVLock(f *Lockfile) (Inventory, error) {
 	for _, n := range packages {
 		p := l.start(n)
 		p.Hashes = fileHashes(n.get("sdist"), n.get("wheels"))
+		p.Published = uploadedAt(n.get("sdist"), n.get("wheels"))
 		uvSource(&p, n.get("source"), origins)
 		needs := func(list node, scope gatehouse.Scope, depends bool) {
 			for d := range list.children() {
@@ -349,6 +350,7 @@ func parsePylock(f *Lockfile) (Inventory, error) {
 	for _, n := range packages {
 		p := l.start(n)
 		p.Hashes = fileHashes(n.get("sdist"), n.get("wheels"), n.get("archive"))
+		p.Published = uploadedAt(n.get("sdist"), n.get("wheels"), n.get("archive"))
 		for d := range n.get("dependencies").children() {
 			l.need(&p, d.get("name").text(), d.get("version").text(), "")
 		}

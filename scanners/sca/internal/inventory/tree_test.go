@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/BurntSushi/toml"
 	"github.com/package-url/packageurl-go"
@@ -71,6 +72,8 @@ func flatAny(v any) string {
 		return "[" + b.String() + "]"
 	case string:
 		return strconv.Quote(v)
+	case time.Time:
+		return v.Format(time.RFC3339Nano)
 	case nil:
 		return "null"
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
@@ -52,6 +53,8 @@ func copyAny(t *tree, parent int32, key string, v any) {
 		t.add(parent, key, strconv.FormatBool(v), 0, nodePlain)
 	case int64:
 		t.add(parent, key, strconv.FormatInt(v, 10), 0, nodePlain)
+	case time.Time:
+		t.add(parent, key, v.Format(time.RFC3339Nano), 0, nodePlain)
 	default:
 		t.add(parent, key, "", 0, nodePlain)
 	}
@@ -326,9 +329,10 @@ func (p *tomlParser) value(at int32, key string, depth int) bool {
 	}
 	word := p.s[start:p.i]
 	if word != "true" && word != "false" {
-		// Dates are in no place that is looked at.
-		if _, err := strconv.ParseFloat(word, 64); err != nil || strings.HasSuffix(word, ".") || strings.ContainsAny(word[:1], ".iInN") {
-			return false
+		if at, err := time.Parse(time.RFC3339, word); err == nil {
+			word = at.Format(time.RFC3339Nano)
+		} else if _, err := strconv.ParseFloat(word, 64); err != nil || strings.HasSuffix(word, ".") || strings.ContainsAny(word[:1], ".iInN") {
+			return false // other kinds of dates are left to the library
 		}
 	}
 	p.t.add(at, key, word, line, nodePlain)
