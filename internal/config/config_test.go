@@ -30,6 +30,9 @@ func schema(t *testing.T) []byte {
 	for pair := s.Properties.Oldest(); pair != nil; pair = pair.Next() {
 		pair.Value.Required = nil
 	}
+	iac, _ := s.Properties.Get("iac")
+	helm, _ := iac.Properties.Get("helm")
+	helm.Items.Required = []string{"chart"}
 	exclude, _ := s.Properties.Get("exclude")
 	object := exclude.Items
 	object.Required = []string{"path"}

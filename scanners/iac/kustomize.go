@@ -2,11 +2,14 @@ package iac
 
 import (
 	"context"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ignore"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/kustomize"
 )
 
@@ -81,8 +84,9 @@ func (s *scanner) scanKustomizations(ctx context.Context, g *gatehouse.Group, p 
 		s.prove(typeKubernetes, p)
 	}
 	found := newVariants()
+	ignores := s.kustomizeIgnores(tree, files)
 	loose, err := tree.Build(ctx, func(b kustomize.Build) error {
-		out := found.of("in the build of " + b.Dir)
+		out := s.heeding(found.of("in the build of "+b.Dir), ignores)
 		for _, o := range b.Objects {
 			if !isKubernetes(o.Node) {
 				continue
@@ -94,10 +98,11 @@ func (s *scanner) scanKustomizations(ctx context.Context, g *gatehouse.Group, p 
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
 	found.report(p)
+	if err != nil {
+		return err // what was found until then counts
+	}
+	s.reportIgnores(p, ignores, nil)
 	for _, problem := range tree.Problems {
 		if problem.Failed && owned[problem.Path] {
 			p.FailFile(problem.Path, problem.Reason)
@@ -119,4 +124,16 @@ func (s *scanner) scanKustomizations(ctx context.Context, g *gatehouse.Group, p 
 		}
 	}
 	return nil
+}
+
+// kustomizeIgnores are the requests in files that kustomizations use; in others
+// they are heeded by who looks at the file.
+func (s *scanner) kustomizeIgnores(tree *kustomize.Tree, files map[string][]byte) *ignore.Set {
+	ignores := ignore.NewSet(s.now)
+	for _, name := range slices.Sorted(maps.Keys(tree.Used)) {
+		if docs, err := document.Parse(files[name]); err == nil && isDocument(name) {
+			ignores.YAML(name, files[name], docs, false)
+		}
+	}
+	return ignores
 }

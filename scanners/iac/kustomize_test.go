@@ -87,3 +87,19 @@ func TestBesideKustomizations(t *testing.T) {
 		t.Errorf("the file beside was not judged: %v", r.Findings)
 	}
 }
+
+// A request in a file of a base holds for what overlays deploy of it.
+func TestIgnoredInBase(t *testing.T) {
+	r := scannertest.Scan(t, fresh(t)(), map[string]string{
+		"base/kustomization.yaml": "resources: [pod.yaml]\n", "prod/kustomization.yaml": "namespace: prod\nresources: [../base]\n",
+		"base/pod.yaml": strings.Replace(badPod, "  - name: bad\n", "  # trivy:ignore:KSV-0017\n  - name: bad\n", 1),
+	})
+	for _, f := range r.Findings {
+		if (f.Suppressed != nil) != (f.Rule == "KSV-0017") {
+			t.Errorf("%s at %s: suppressed is %v", f.Rule, f.Location, f.Suppressed)
+		}
+	}
+	if len(r.Findings) < 2 {
+		t.Errorf("only %d findings", len(r.Findings))
+	}
+}
