@@ -14,7 +14,9 @@ import (
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ansible"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/arm"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/compose"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/openapi"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/plan"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/serverless"
 )
 
 // format is a type of document beside Kubernetes, CloudFormation and pipelines.
@@ -32,6 +34,7 @@ type format struct {
 
 var (
 	composeServices = regexp.MustCompile(`(?m)^services:\s*(#.*)?$`)
+	openapiVersion  = regexp.MustCompile(`(?m)^[\s{]*"?(openapi|swagger)"?\s*:\s*["']?(3\.|2\.0)`)
 	ansiblePlay     = regexp.MustCompile(`(?m)^(- |  )hosts:`)
 )
 
@@ -63,6 +66,38 @@ func (s *scanner) formats() []format {
 			likely: func(_ string, data []byte) bool { return arm.IsLikely(data) },
 			scan: func(ctx context.Context, f *gatehouse.File, doc *yaml.Node, out reporter) error {
 				return s.scanARM(ctx, f.Path, doc, out)
+			},
+		},
+		{
+			typ: string(checks.OpenAPI),
+			is:  func(_ string, doc *yaml.Node) bool { return openapi.Is(doc) },
+			sign: func(_ string, data []byte) bool {
+				return hasAny(data, "openapi", "swagger") && hasAny(data, "paths", "components", "info", "webhooks")
+			},
+			likely: func(_ string, data []byte) bool { return openapiVersion.Match(data) && hasAny(data, "paths") },
+			scan: func(ctx context.Context, f *gatehouse.File, doc *yaml.Node, out reporter) error {
+				return s.scanOpenAPI(ctx, f.Path, doc, out)
+			},
+		},
+		{
+			typ: string(checks.Serverless),
+			is:  serverless.Is,
+			sign: func(name string, data []byte) bool {
+				return serverless.IsName(name) || hasAny(data, "functions") && hasAny(data, "provider") && hasAny(data, "service")
+			},
+			likely: func(name string, _ []byte) bool { return serverless.IsName(name) },
+			scan: func(ctx context.Context, f *gatehouse.File, doc *yaml.Node, out reporter) error {
+				return s.scanServerless(ctx, f.Path, doc, out)
+			},
+		},
+		{
+			typ:    typePulumi,
+			is:     func(_ string, doc *yaml.Node) bool { return isPulumiPreview(doc) },
+			sign:   func(_ string, data []byte) bool { return hasPulumiSign(data) },
+			likely: func(_ string, data []byte) bool { return hasPulumiSign(data) },
+			scan: func(context.Context, *gatehouse.File, *yaml.Node, reporter) error {
+				return &gatehouse.Unscannable{Code: gatehouse.GapUnresolved,
+					Reason: "previews of Pulumi are not judged; judge the program by a policy over input.documents, or waive this"}
 			},
 		},
 		{

@@ -187,6 +187,7 @@ const (
 	typeARM            = "azure-arm"
 	typeBicep          = "bicep"
 	typeCDK            = "cdk"
+	typePulumi         = "pulumi"
 	typeHelm           = "helm"
 	typeKustomize      = "kustomize"
 	// Delivery pipelines have the type of their system; this is that of their engine.

@@ -21,7 +21,8 @@ spec:
   containers:
   - {name: bad, image: "alpine:3.20", securityContext: {privileged: true}}
 `
-	badTemplate = `
+	badResources = `Resources: {Bad: {Type: "AWS::S3::Bucket", Properties: {AccessControl: PublicReadWrite}}}`
+	badTemplate  = `
 AWSTemplateFormatVersion: "2010-09-09"
 Resources:
   Bad:
@@ -82,6 +83,21 @@ func newScanner(set, pipelines, own *checks.Set) *scanner {
 			}
 			return s.scanAnsible(context.Background(), "site.yml", docs[0], out)
 		}),
+		string(checks.OpenAPI): proof("OAPI-0001", func(out reporter) error {
+			docs, err := document.Parse([]byte("openapi: 3.0.3\npaths: {/a: {post: {}}}"))
+			if err != nil {
+				return err
+			}
+			return s.scanOpenAPI(context.Background(), "openapi.yaml", docs[0], out)
+		}),
+		string(checks.Serverless): proof("AWS-0092", func(out reporter) error {
+			docs, err := document.Parse([]byte("service: a\nresources: {" + badResources + "}"))
+			if err != nil {
+				return err
+			}
+			return s.scanServerless(context.Background(), "serverless.yml", docs[0], out)
+		}),
+		typePulumi: func() error { return nil }, // nothing of it is believed
 		string(checks.Compose): proof("COMP-0001", func(out reporter) error {
 			docs, err := document.Parse([]byte("services: {bad: {image: \"alpine:3.20\", privileged: true}}"))
 			if err != nil {
