@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ignore"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/pipeline"
 )
 
@@ -109,6 +110,7 @@ func (s *scanner) scanParts(g *gatehouse.Group, p *gatehouse.Pass) error {
 // them: it reports what is not found in the file alone.
 func (s *scanner) scanCalls(ctx context.Context, g *gatehouse.Group, p *gatehouse.Pass) error {
 	pipes := map[string]*pipeline.Pipeline{} // by path in the repository
+	ignores := ignore.NewSet(s.now)
 	full := func(name string) string { return path.Join(g.Dir, name) }
 	for name, f := range g.Files {
 		docs, err := document.Parse(f.Data)
@@ -116,6 +118,8 @@ func (s *scanner) scanCalls(ctx context.Context, g *gatehouse.Group, p *gatehous
 			continue // a failure of the file
 		}
 		if pipe := pipeline.Read(name, docs[0]); pipe != nil && pipe.System == pipeline.GitHub {
+			// What asks for them is counted when the file is scanned alone.
+			ignores.YAML(name, f.Data, docs, false)
 			pipes[strings.TrimPrefix(name, strings.TrimPrefix(g.Dir+"/", "./"))] = pipe
 		}
 	}
@@ -140,7 +144,7 @@ func (s *scanner) scanCalls(ctx context.Context, g *gatehouse.Group, p *gatehous
 		for _, f := range alone.findings {
 			known[sameKey(f)] = true
 		}
-		out := newOnce(p)
+		out := s.heeding(newOnce(p), ignores)
 		for _, f := range fromCallers.findings {
 			if !known[sameKey(f)] {
 				f.Message += " It is called by " + names(c.Callers) + "."
