@@ -48,7 +48,7 @@ func BenchmarkMatch(b *testing.B) {
 			}
 			packages[len(packages)-1].Direct = true
 			for b.Loop() {
-				m := &matcher{db: everyFourth{}}
+				m := newMatcher(everyFourth{})
 				in := &place{"package-lock.json", inventory.NewGraph(packages), managerOf("package-lock.json", nil)}
 				found := 0
 				for i := range packages {

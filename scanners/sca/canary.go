@@ -29,7 +29,9 @@ var samples = []sample{
 	{inventory.Cargo, "Cargo.lock", func(n, v string) string {
 		return fmt.Sprintf("version = 3\n\n[[package]]\nname = %q\nversion = %q\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\n", n, v)
 	}},
-	{inventory.Gem, "Gemfile.lock", func(n, v string) string { return fmt.Sprintf("GEM\n  specs:\n    %s (%s)\n\nDEPENDENCIES\n  %[1]s\n", n, v) }},
+	{inventory.Gem, "Gemfile.lock", func(n, v string) string {
+		return fmt.Sprintf("GEM\n  specs:\n    %s (%s)\n\nDEPENDENCIES\n  %[1]s\n", n, v)
+	}},
 	{inventory.Composer, "composer.lock", func(n, v string) string { return fmt.Sprintf(`{"packages":[{"name":%q,"version":%q}]}`, n, v) }},
 	{inventory.Maven, "gradle.lockfile", func(n, v string) string { return fmt.Sprintf("%s:%s=runtimeClasspath\nempty=\n", n, v) }},
 	{inventory.NuGet, "packages.config", func(n, v string) string {

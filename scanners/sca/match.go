@@ -35,10 +35,19 @@ type Database interface {
 // database it keeps.
 type matcher struct {
 	db         Database
-	packages   sync.Map // ecosystem and name to *packageAdvisories
+	mu         sync.RWMutex // of packages
+	packages   map[packageKey]*packageAdvisories
 	ecosystems sync.Map // ecosystem to *known
 	details    sync.Map // id to *detail
 }
+
+func newMatcher(db Database) *matcher {
+	return &matcher{db: db, packages: map[packageKey]*packageAdvisories{}}
+}
+
+// packageKey is a package by the name of its ecosystem in the database and its
+// own.
+type packageKey struct{ ecosystem, name string }
 
 type known struct {
 	once sync.Once
@@ -96,20 +105,18 @@ func (m *matcher) covers(eco *inventory.Ecosystem) (bool, error) {
 
 // about returns what is known about a package.
 func (m *matcher) about(eco *inventory.Ecosystem, name string) (*packageAdvisories, error) {
-	key := eco.Database + "\x00" + name
-	v, ok := m.packages.Load(key)
-	if !ok {
-		v, _ = m.packages.LoadOrStore(key, &packageAdvisories{})
-	}
-	p := v.(*packageAdvisories)
+	p := m.entry(packageKey{eco.Database, name})
 	p.once.Do(func() {
 		defer crashed(&p.err)
-		seen := map[string]bool{}
+		var seen map[string]bool
 		for _, n := range databaseNames(eco, name) {
 			list, err := m.db.Advisories(eco.Database, n)
 			if err != nil {
 				p.err = err
 				return
+			}
+			if seen == nil && len(list) > 0 {
+				seen = map[string]bool{}
 			}
 			for _, a := range list {
 				if key := a.Source.ID + "\x00" + a.Source.Name + "\x00" + a.ID; !seen[key] {
@@ -122,10 +129,31 @@ func (m *matcher) about(eco *inventory.Ecosystem, name string) (*packageAdvisori
 	return p, p.err
 }
 
+// entry returns the place of a package, and makes it if there is none.
+func (m *matcher) entry(key packageKey) *packageAdvisories {
+	m.mu.RLock()
+	p := m.packages[key]
+	m.mu.RUnlock()
+	if p != nil {
+		return p
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p = m.packages[key]; p == nil {
+		p = &packageAdvisories{}
+		key.name = strings.Clone(key.name) // it must not keep the text of a file
+		m.packages[key] = p
+	}
+	return p
+}
+
 // databaseNames are the names under which a package may be in the database.
 // Python names are kept with their dots, and lockfiles may have lost them.
 func databaseNames(eco *inventory.Ecosystem, name string) []string {
 	names := []string{name}
+	if eco != inventory.PyPI && eco != inventory.CocoaPods {
+		return names
+	}
 	if eco == inventory.PyPI {
 		plain := inventory.PythonName(name)
 		names = append(names, plain, strings.ReplaceAll(plain, "-", "."), strings.Replace(plain, "-", ".", 1))

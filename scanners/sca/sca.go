@@ -56,7 +56,7 @@ func New(db Database, why string) (*gatehouse.Scanner, error) {
 		sc.OptionsDigest = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(s.why)))
 		return sc, nil
 	}
-	s.matcher = &matcher{db: db}
+	s.matcher = newMatcher(db)
 	sc.DatabaseDigest = db.Info().Digest
 	canaries, err := canariesOf(db)
 	if err != nil {

@@ -96,7 +96,7 @@ func TestUpgrade(t *testing.T) {
 				u.Eco, u.ID, u.DependsOn = c.eco, u.Name, []string{p.ID}
 				packages = append(packages, u)
 			}
-			m := &matcher{db: db}
+			m := newMatcher(db)
 			in := &place{c.file, inventory.NewGraph(packages), managerOf(c.file, nil)}
 			hits, problems, err := m.match(&packages[0])
 			if err != nil || len(problems) > 0 {

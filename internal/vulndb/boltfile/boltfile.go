@@ -18,7 +18,6 @@ import (
 	"io"
 	"os"
 	"sort"
-	"sync"
 	"sync/atomic"
 )
 
@@ -69,14 +68,15 @@ type File struct {
 	pageBytes int64
 	root      uint64
 	close     func() error
-	// branches are pages that most look-ups go through, once they were read.
-	branches sync.Map // id to page
-	kept     atomic.Int64
+	// known are the pages that were read, by id: nil for those that were not, or
+	// are not kept. keptBranches and keptLeaves count them.
+	known                    []atomic.Pointer[page]
+	keptBranches, keptLeaves atomic.Int64
 }
 
-// maxKept bounds the pages that are kept: 4 MB of those of the usual size. A
-// database of a million advisories has some 500 branch pages.
-const maxKept = 1024
+// maxKept bounds the pages of either kind that are kept: 8 MB of those of the
+// usual size. A database of a million advisories has some 500 branch pages.
+const maxKept = 2048
 
 // Open opens the file at path. A shared lock keeps writers that use bbolt out
 // as long as the file is open; see [ErrLocked]. All reads go through what wrap
@@ -139,6 +139,7 @@ func New(r io.ReaderAt, size int64) (*File, error) {
 	if m.pages > uint64(size)/uint64(m.pageBytes) {
 		return nil, corrupt("truncated: it has %d bytes and needs %d", size, m.pages*uint64(m.pageBytes))
 	}
+	f.known = make([]atomic.Pointer[page], f.pages())
 	return f, nil
 }
 
@@ -204,16 +205,23 @@ type page struct {
 }
 
 func (f *File) readPage(id uint64) (page, error) {
-	if p, ok := f.branches.Load(id); ok {
-		return p.(page), nil
-	}
-	p, err := f.loadPage(id)
-	if err == nil && !p.leaf && int64(len(p.data)) == f.pageBytes && f.kept.Load() < maxKept {
-		if _, had := f.branches.LoadOrStore(id, p); !had {
-			f.kept.Add(1)
+	if id < uint64(len(f.known)) {
+		if p := f.known[id].Load(); p != nil {
+			return *p, nil
 		}
 	}
-	return p, err
+	p, err := f.loadPage(id)
+	if err != nil || int64(len(p.data)) != f.pageBytes {
+		return p, err
+	}
+	kept := &f.keptBranches
+	if p.leaf {
+		kept = &f.keptLeaves
+	}
+	if kept.Load() < maxKept && f.known[id].CompareAndSwap(nil, &p) {
+		kept.Add(1)
+	}
+	return p, nil
 }
 
 func (f *File) loadPage(id uint64) (page, error) {
