@@ -123,6 +123,7 @@ func TestFormats(t *testing.T) {
 		{"api.dockerignore", "\xff", nil},
 		{".github/CODEOWNERS", "# c\n* @a b@c.d # e\n/x\\ y\n[Docs][2] @g\ndocs/\n", []string{`{"entries":[{"owners":["@a","b@c.d"],"pattern":"*"},{"owners":[],"pattern":"/x\\ y"},{"owners":["@g"],"pattern":"docs/","section":"Docs"}]}`}},
 		{"CODEOWNERS", "[Docs @g\n", nil},
+		{"a.xml", "<a b='1' b='2'/>", nil},
 		{"a.xml", "<a>", nil},
 		{"a.xml", "", nil},
 		{"a.xml", `<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>`, nil},
@@ -371,9 +372,19 @@ func TestHostile(t *testing.T) {
 		}
 	}
 	// Long but harmless.
+	var attributes strings.Builder
+	for i := range 200000 {
+		fmt.Fprintf(&attributes, "\n x%d='1'", i)
+	}
 	for path, data := range map[string]string{
 		"cont.properties": "a=" + strings.Repeat("x\\\n", 1<<20),
 		"cont.ini":        "a=1\n" + strings.Repeat(" x\n", 1<<20),
+		"line.yaml":       "[é" + strings.Repeat(", {a: 1}", 100000) + "]",
+		"attributes.xml":  "<a" + attributes.String() + "/>",
+		"table.toml":      "a = {" + strings.Repeat("b.c = 1, ", 1) + "d = [" + strings.Repeat("1, ", 300000) + "]}",
+		"line.json":       "[" + strings.Repeat(`{"a": 1}, `, 200000) + "1]",
+		"owners.env":      strings.Repeat("A=1\n", 300000),
+		"CODEOWNERS":      "[a]" + strings.Repeat(" @b", 30000) + "\nc\n",
 		"binary.tf":       "a = " + strings.Repeat("b + ", 20000) + "b\n",
 		"ok.toml":         "a = " + strings.Repeat("[", 100) + strings.Repeat("]", 100),
 	} {
@@ -464,8 +475,8 @@ func TestSharedData(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	names := []string{"a.yaml", "a.json", "a.jsonc", "a.toml", "a.tf", "Dockerfile", "a.ini", "a.properties", ".env", "a.xml"}
-	for i, text := range []string{"a: &x [1]\nb: *x\n", `{"a":1}`, "{/**/}", "[a]\nb=1", "a \"b\" {\n c = d ? 1 : 2\n}\n", "FROM a\n", "[a]\nb=c", "a=\\u0041", "A='b'", "<a b='c'>d</a>"} {
+	names := []string{"a.yaml", "a.json", "a.jsonc", "a.toml", "a.tf", "Dockerfile", "a.ini", "a.properties", ".env", "a.xml", ".gitignore", "CODEOWNERS"}
+	for i, text := range []string{"a: &x [1]\nb: *x\n", `{"a":1}`, "{/**/}", "[a]\nb=1", "a \"b\" {\n c = d ? 1 : 2\n}\n", "FROM a\n", "[a]\nb=c", "a=\\u0041", "A='b'", "<a b='c'>d</a>", "!a\\ b\n", "[a] @b\nc @d # e\n"} {
 		f.Add(i, []byte(text))
 	}
 	s := config.New()

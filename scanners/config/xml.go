@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -62,16 +63,20 @@ func parseXML(data []byte) ([]document, error) {
 				tag = data[start:end]
 			}
 			places := attributePlaces(tag)
+			starts := startsOf(tag)
+			seen := make(map[xml.Name]bool, len(t.Attr))
 			for i, a := range t.Attr {
+				if seen[a.Name] {
+					return nil, invalid("XML", now, fmt.Sprintf("the attribute %.100q is given twice", a.Name.Local))
+				}
+				seen[a.Name] = true
 				v := at(startLine, startColumn, a.Value)
 				if len(places) == len(t.Attr) {
-					offset := places[i]
-					v.line += bytes.Count(tag[:offset], []byte("\n"))
-					if v.line == startLine {
-						v.column += offset
-					} else {
-						v.column = offset - bytes.LastIndexByte(tag[:offset], '\n')
+					line, column := starts.at(places[i])
+					if v.line += line - 1; line == 1 {
+						column += startColumn - 1
 					}
+					v.column = column
 				}
 				e.content["-"+a.Name.Local] = v
 			}

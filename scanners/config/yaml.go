@@ -67,16 +67,35 @@ func byteColumns(data []byte) func(*yaml.Node) int {
 		return func(n *yaml.Node) int { return n.Column }
 	}
 	starts := startsOf(data)
+	const every = 64 // characters between two marks
+	marks := map[int][]int{}
 	return func(n *yaml.Node) int {
-		if n.Line < 1 || n.Line > len(starts) {
+		if n.Line < 1 || n.Line > len(starts) || n.Column < 1 {
 			return n.Column
 		}
-		rest, column := data[starts[n.Line-1]:], 1
-		for range n.Column - 1 {
-			_, size := utf8.DecodeRune(rest)
-			rest, column = rest[size:], column+size
+		start := starts[n.Line-1]
+		known, ok := marks[n.Line]
+		if !ok {
+			// Offsets of each 64th character, so that a long line is read once.
+			for i, count := start, 0; i < len(data) && data[i] != '\n'; count++ {
+				if count%every == 0 {
+					known = append(known, i)
+				}
+				_, size := utf8.DecodeRune(data[i:])
+				i += size
+			}
+			marks[n.Line] = known
 		}
-		return column
+		mark := (n.Column - 1) / every
+		if mark >= len(known) {
+			return n.Column
+		}
+		at := known[mark]
+		for range (n.Column - 1) % every {
+			_, size := utf8.DecodeRune(data[at:])
+			at += size
+		}
+		return at - start + 1
 	}
 }
 
