@@ -54,6 +54,24 @@ type TargetInfo struct {
 	// Files and Bytes count what was read.
 	Files int   `json:"files"`
 	Bytes int64 `json:"bytes"`
+	// Image is set if the target is an image; its digest is that of the manifest.
+	Image *ImageInfo `json:"image,omitempty"`
+}
+
+// ImageInfo describes an image.
+type ImageInfo struct {
+	// Platform is such as "linux/arm64"; empty if it is not known.
+	Platform string `json:"platform,omitempty"`
+	// Index is the digest of the index that the image was taken from; empty if
+	// it was not.
+	Index string `json:"index,omitempty"`
+	// Created is when it was made, in RFC 3339; empty if it does not say.
+	Created string `json:"created,omitempty"`
+	// Base is the reference of the image that it is built on; empty if it is not
+	// known.
+	Base string `json:"base,omitempty"`
+	// Layers are from the lowest up.
+	Layers []Layer `json:"layers"`
 }
 
 // Stats describes how a scan ran.

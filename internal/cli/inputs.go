@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/cache"
 	"github.com/gatehouse-sec/gatehouse/internal/config"
+	"github.com/gatehouse-sec/gatehouse/internal/image"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/internal/render"
 	"github.com/gatehouse-sec/gatehouse/internal/vex"
@@ -40,6 +41,7 @@ type scanFlags struct {
 	products   []string
 
 	reachability bool
+	image        imageFlags
 	iac          iacFlags
 	helm         helmFlags
 }
@@ -52,6 +54,7 @@ func (f *scanFlags) register(cmd *cobra.Command) {
 	fl.StringArrayVar(&f.vex, "vex", nil, "VEX document (OpenVEX, CSAF or CycloneDX) about what is found; repeatable")
 	fl.StringArrayVar(&f.products, "product", nil, "name of what is scanned in VEX documents, such as a package URL; repeatable")
 	fl.StringVar(&f.asOf, "as-of", "", "leave out advisories that were published after this date or time")
+	f.image.register(cmd)
 	fl.BoolVar(&f.reachability, "reachability", false, "find out whether Go code uses what is vulnerable: runs the Go toolchain on the target, which compiles it, so for trusted code only")
 	f.iac.register(cmd)
 	f.helm.register(cmd)
@@ -290,12 +293,7 @@ func (a *app) scan(ctx context.Context, cfg *config.Config, f *scanFlags, path s
 	if err != nil {
 		return nil, err
 	}
-	target, err := gatehouse.OpenTarget(path)
-	if err != nil {
-		return nil, err
-	}
-	defer target.Close()
-	report, err := a.scanTarget(ctx, cfg, f, target, withDocuments, now)
+	report, err := a.scanArgument(ctx, cfg, f, path, withDocuments, now)
 	if err != nil {
 		return nil, err
 	}
@@ -312,8 +310,21 @@ func (a *app) scan(ctx context.Context, cfg *config.Config, f *scanFlags, path s
 	return &scanned{report, a.now().Sub(start), repositoryPrefix(path)}, nil
 }
 
-// scanTarget opens the scanners and the cache, and scans.
-func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, target *gatehouse.Target, documents bool, now time.Time) (*gatehouse.Report, error) {
+// scanArgument scans what the argument of a command names: a path or an image.
+func (a *app) scanArgument(ctx context.Context, cfg *config.Config, f *scanFlags, arg string, documents bool, now time.Time) (*gatehouse.Report, error) {
+	if image.IsReference(arg) {
+		return a.scanImage(ctx, cfg, f, arg, documents, now)
+	}
+	target, err := gatehouse.OpenTarget(arg)
+	if err != nil {
+		return nil, err
+	}
+	defer target.Close()
+	return a.scanTarget(ctx, cfg, f, arg, func(gatehouse.Cache) *gatehouse.Target { return target }, documents, now)
+}
+
+// scanTarget opens the scanners, the cache and the target, and scans.
+func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, arg string, open func(gatehouse.Cache) *gatehouse.Target, documents bool, now time.Time) (*gatehouse.Report, error) {
 	forSecrets, err := secretOptions(cfg)
 	if err != nil {
 		return nil, err
@@ -322,7 +333,7 @@ func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, 
 	if err != nil {
 		return nil, err
 	}
-	_, dir := targetArg([]string{target.Name})
+	_, dir := targetArg([]string{arg})
 	pin, by, err := databasePin(cfg, dir)
 	if err != nil {
 		return nil, err
@@ -364,7 +375,7 @@ func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, 
 	}
 	p := a.newProgress()
 	opts.Progress = p.scan()
-	report, err := gatehouse.Scan(ctx, target, set.Scanners, opts)
+	report, err := gatehouse.Scan(ctx, open(opts.Cache), set.Scanners, opts)
 	p.done()
 	if set.AsOf != nil {
 		a.say("as of %s: %s", f.asOf, set.AsOf())
@@ -413,6 +424,9 @@ func targetArg(args []string) (path, dir string) {
 	path = "."
 	if len(args) > 0 {
 		path = args[0]
+	}
+	if image.IsReference(path) {
+		return path, "."
 	}
 	dir = path
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {

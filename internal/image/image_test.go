@@ -445,7 +445,7 @@ func TestReferencesThatAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for ref, want := range map[string]string{
-		"oci:" + dir:                   "no OCI layout",
+		"oci:" + dir:                   "neither an OCI layout",
 		"oci:" + dir + "/none":         "no such file",
 		"tar:" + file:                  "as a tar",
 		"tar:" + dir:                   "not a regular file",
