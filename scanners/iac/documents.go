@@ -17,7 +17,7 @@ import (
 // scanDocuments looks at a YAML or JSON file, which may be anything.
 func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
 	if !hasSign(f.Path, f.Data) && !s.hasFormatSign(f.Path, f.Data) {
-		p.Skip("no sign of a Kubernetes or CloudFormation document, or of a pipeline")
+		p.Skip("no sign of infrastructure or of a pipeline")
 		return nil
 	}
 	docs, parseErr := document.Parse(f.Data)
@@ -88,13 +88,13 @@ func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gateh
 	if parseErr != nil {
 		if !found && !hasOtherSign(f.Data) && !s.likelyFormat(f.Path, f.Data) && !pipeline.IsLikely(f.Path, f.Data) {
 			// Words that pipelines have stand in other texts as well.
-			p.Skip("no sign of a Kubernetes or CloudFormation document, and not in the form of a pipeline")
+			p.Skip("no sign of infrastructure, and not in the form of a pipeline")
 			return nil
 		}
 		return parseErr // something in it looks like one of ours
 	}
 	if !found {
-		p.Skip("no Kubernetes or CloudFormation document, and no pipeline")
+		p.Skip("no document of infrastructure, and no pipeline")
 	}
 	return nil
 }

@@ -1,5 +1,6 @@
-// Package iac finds misconfiguration in Terraform, CloudFormation, Kubernetes
-// manifests, Helm charts, Dockerfiles and delivery pipelines.
+// Package iac finds misconfiguration in Terraform and its plans, CloudFormation,
+// Azure Resource Manager, Kubernetes manifests, Helm charts, Docker Compose,
+// Dockerfiles, Ansible, Serverless Framework, OpenAPI and delivery pipelines.
 //
 // Each language has an engine that turns files into the input of checks; the
 // checks themselves are Rego (see package checks). An engine that cannot read
@@ -93,9 +94,9 @@ func New(opts Options) (*gatehouse.Scanner, error) {
 	return &gatehouse.Scanner{
 		Name: Name,
 		Doc: "Misconfiguration of infrastructure as code\n\n" +
-			"Evaluates Rego checks over Terraform modules, CloudFormation templates, Kubernetes manifests, " +
-			"rendered Helm charts, Dockerfiles and delivery pipelines. Nothing is downloaded.",
-		Reads:         "Terraform, CloudFormation, Kubernetes, Helm, Dockerfiles and delivery pipelines",
+			"Evaluates Rego checks over Terraform modules and plans, CloudFormation, Azure Resource Manager, Serverless Framework, " +
+			"Kubernetes manifests, rendered Helm charts, Docker Compose, Dockerfiles, Ansible, OpenAPI and delivery pipelines. Nothing is downloaded.",
+		Reads:         "Terraform and its plans, CloudFormation, Azure Resource Manager, Kubernetes, Helm, Docker Compose, Dockerfiles, Ansible, Serverless Framework, OpenAPI and delivery pipelines",
 		Version:       version,
 		RulesDigest:   joinDigests(set.Digest, pipelines.Digest, own.Digest),
 		OptionsDigest: opts.digest(),
