@@ -9,8 +9,10 @@ import (
 	"github.com/gatehouse-sec/gatehouse/internal/strictyaml"
 )
 
-// policyFile is a policy as people write it. Each key is as in [Policy].
-type policyFile struct {
+// PolicyDocument is a policy as people write it. Each key is as in [Policy].
+type PolicyDocument struct {
+	// TrustedRoot is the path of a trusted root of sigstore; empty if none is
+	// needed.
 	TrustedRoot string              `yaml:"trusted_root"`
 	Authorities []policyAuthority   `yaml:"authorities"`
 	Require     []policyRequirement `yaml:"require"`
@@ -78,10 +80,20 @@ func PredicateType(s string) (string, error) {
 // names, if any. Keys in files are read with readFile, by the path as written.
 // Errors name the file.
 func ParsePolicy(name string, data []byte, readFile func(string) ([]byte, error)) (p Policy, trustedRoot string, err error) {
-	var f policyFile
+	var f PolicyDocument
 	if err := strictyaml.Decode(name, data, &f); err != nil {
 		return Policy{}, "", err
 	}
+	p, err = f.Policy(name, readFile)
+	if err != nil {
+		return Policy{}, "", err
+	}
+	return p, f.TrustedRoot, nil
+}
+
+// Policy is what the document says. Errors start with name.
+func (f PolicyDocument) Policy(name string, readFile func(string) ([]byte, error)) (Policy, error) {
+	var p Policy
 	var errs []error
 	for _, a := range f.Authorities {
 		authority, err := a.authority(readFile)
@@ -103,9 +115,9 @@ func ParsePolicy(name string, data []byte, readFile func(string) ([]byte, error)
 		}
 	}
 	if len(errs) > 0 {
-		return Policy{}, "", errors.Join(errs...)
+		return Policy{}, errors.Join(errs...)
 	}
-	return p, f.TrustedRoot, nil
+	return p, nil
 }
 
 func (a policyAuthority) authority(readFile func(string) ([]byte, error)) (Authority, error) {

@@ -67,6 +67,56 @@ func (c *Client) Reference(text string) (name.Reference, error) {
 	return ref, nil
 }
 
+// Workload reads the reference of a container: the registry may be missing, which is
+// Docker Hub, and so may the tag, which is latest.
+//
+// https://kubernetes.io/docs/concepts/containers/images/#image-names
+func (c *Client) Workload(text string) (Image, error) {
+	how := []name.Option{name.WeakValidation}
+	if c.opts.PlainHTTP {
+		how = append(how, name.Insecure)
+	}
+	ref, err := name.ParseReference(text, how...)
+	if err != nil {
+		return Image{}, fmt.Errorf("%.300q is no reference of an image: %w", text, err)
+	}
+	img := Image{Registry: ref.Context().RegistryStr(), Repository: ref.Context().RepositoryStr()}
+	switch r := ref.(type) {
+	case name.Digest:
+		img.Digest = r.DigestStr()
+	case name.Tag:
+		img.Tag = r.TagStr()
+	}
+	// The library leaves the tag of tag@digest out.
+	if before, _, ok := strings.Cut(text, "@"); ok {
+		if tag, err := name.NewTag(before, how...); err == nil && strings.HasSuffix(before, ":"+tag.TagStr()) {
+			img.Tag = tag.TagStr()
+		}
+	}
+	return img, nil
+}
+
+// Image is a reference in its parts.
+type Image struct {
+	// Registry is such as registry.example:5000 or index.docker.io.
+	Registry string
+	// Repository is such as team/app.
+	Repository string
+	// Tag may be empty if there is a digest, and Digest if there is a tag.
+	Tag, Digest string
+}
+
+// Name is registry and repository.
+func (i Image) Name() string { return i.Registry + "/" + i.Repository }
+
+// String is the reference as [Client.Reference] reads it: with a digest, that decides.
+func (i Image) String() string {
+	if i.Digest != "" {
+		return i.Name() + "@" + i.Digest
+	}
+	return i.Name() + ":" + i.Tag
+}
+
 // Remote are the options for package remote.
 func (c *Client) Remote(ctx context.Context) []remote.Option {
 	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(c.opts.Keychain), remote.WithTransport(c), remote.WithUserAgent("gatehouse")}

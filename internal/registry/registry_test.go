@@ -32,6 +32,34 @@ func TestReference(t *testing.T) {
 	}
 }
 
+func TestWorkload(t *testing.T) {
+	c := own.New(own.Options{})
+	digest := "sha256:" + strings.Repeat("a", 64)
+	for text, want := range map[string]string{
+		"nginx":                               "index.docker.io/library/nginx:latest",
+		"nginx:1.27":                          "index.docker.io/library/nginx:1.27",
+		"docker.io/nginx":                     "index.docker.io/library/nginx:latest",
+		"team/app":                            "index.docker.io/team/app:latest",
+		"registry.example:5000/team/app":      "registry.example:5000/team/app:latest",
+		"registry.example/team/app@" + digest: "registry.example/team/app@" + digest,
+		"registry.example/app:1.2@" + digest:  "registry.example/app@" + digest,
+		"registry.example:443/app@" + digest:  "registry.example:443/app@" + digest,
+	} {
+		got, err := c.Workload(text)
+		if err != nil || got.String() != want {
+			t.Errorf("%s: got %s, %v", text, got, err)
+		}
+		if hasTag := strings.Contains(text, "1.2@"); hasTag != (got.Tag == "1.2") {
+			t.Errorf("%s: the tag is %q", text, got.Tag)
+		}
+	}
+	for _, text := range []string{"", "UPPER/app", "app:bad tag", "app@sha256:12", "app@md5:00", "a b", "http://x/y"} {
+		if got, err := c.Workload(text); err == nil {
+			t.Errorf("%q is read as %s", text, got)
+		}
+	}
+}
+
 func TestRequestsAreCounted(t *testing.T) {
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()
