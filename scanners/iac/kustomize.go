@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ignore"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/kustomize"
@@ -46,10 +47,14 @@ func kustomizeGroup(files []gatehouse.FileInfo, charts []gatehouse.Group) (gateh
 	}
 	kept := int64(0)
 	for _, f := range files {
-		if f.Bytes > maxContextBytes || kept+f.Bytes > maxKustomizeBytes {
+		document := kustomize.IsFile(f.Path) || isDocument(f.Path) && !isTerraform(f.Path)
+		most := int64(maxContextBytes)
+		if document { // definitions of custom resources are large
+			most = limits.MaxGroupFileBytes
+		}
+		if f.Bytes > most || kept+f.Bytes > maxKustomizeBytes {
 			continue
 		}
-		document := kustomize.IsFile(f.Path) || isDocument(f.Path) && !isTerraform(f.Path)
 		switch {
 		case document && !inChart[f.Path] && !hidden(f.Path) && beside(f.Path):
 			g.Owned = append(g.Owned, f.Path)

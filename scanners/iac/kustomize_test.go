@@ -103,3 +103,13 @@ func TestIgnoredInBase(t *testing.T) {
 		t.Errorf("only %d findings", len(r.Findings))
 	}
 }
+
+// Definitions of custom resources are larger than what else is kept in memory.
+func TestLargeResource(t *testing.T) {
+	r := scannertest.Scan(t, fresh(t)(), map[string]string{
+		"kustomization.yaml": "resources: [pod.yaml]\n", "pod.yaml": "# " + strings.Repeat("x", 1<<20) + "\n" + badPod,
+	})
+	if len(r.Coverage.Gaps) > 0 || !slices.ContainsFunc(r.Findings, func(f gatehouse.Finding) bool { return f.Rule == "KSV-0017" }) {
+		t.Errorf("%d findings, gaps %+v", len(r.Findings), r.Coverage.Gaps)
+	}
+}
