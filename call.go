@@ -193,7 +193,7 @@ func (f *Finding) matches(rule string) bool {
 }
 
 func (r *result) empty() bool {
-	return len(r.Findings) == 0 && len(r.Components) == 0 && len(r.Gaps) == 0 && len(r.LicenseTexts) == 0 && len(r.Ignores) == 0 && r.Skip == "" && len(r.Failed) == 0 && len(r.Skipped) == 0 && r.Err == nil
+	return len(r.Findings) == 0 && len(r.Components) == 0 && len(r.Gaps) == 0 && len(r.LicenseTexts) == 0 && len(r.Ignores) == 0 && len(r.Judged) == 0 && r.Skip == "" && len(r.Failed) == 0 && len(r.Skipped) == 0 && r.Err == nil
 }
 
 func (s *scan) fileKey(scanner int, f *File) (key [32]byte) {

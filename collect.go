@@ -40,6 +40,9 @@ func (s *scan) report() *Report {
 		r.Coverage.Gaps = append(r.Coverage.Gaps, res.Gaps...)
 		r.LicenseTexts = append(r.LicenseTexts, res.LicenseTexts...)
 		r.Ignores = append(r.Ignores, res.Ignores...)
+		for kind, n := range res.Judged {
+			r.Coverage.Scanners[k].judged(kind, n)
+		}
 	}
 	for k, sc := range s.scanners {
 		r.Coverage.Scanners[k] = ScannerCoverage{Name: sc.Name, Version: sc.Version, Reads: sc.Reads,
@@ -99,6 +102,13 @@ func (s *scan) report() *Report {
 		g.ID = unique(seen, "gap-"+hex.EncodeToString(sum[:8]))
 	}
 	return r
+}
+
+func (c *ScannerCoverage) judged(kind string, n int) {
+	if c.Judged == nil {
+		c.Judged = map[string]int{}
+	}
+	c.Judged[kind] += n
 }
 
 func (c *ScannerCoverage) unmatched(ecosystem string) {

@@ -103,6 +103,9 @@ type ScannerCoverage struct {
 	Skipped       int   `json:"skipped"`
 	Failed        int   `json:"failed"`
 	NotApplicable int   `json:"not_applicable"`
+	// Judged counts, by kind, the things over which checks ran, such as
+	// "kubernetes/pod" or "cloud/aws/s3"; nil if the scanner does not say.
+	Judged map[string]int `json:"judged,omitempty"`
 	// Unmatched counts, by ecosystem, the components about which no advisory
 	// can be found and that are no gap; nil if there are none. See
 	// [Component.Unmatched].

@@ -95,6 +95,9 @@ type Rule struct {
 	Fix string `json:"fix,omitempty"`
 	// References are URLs, most useful first; may be empty.
 	References []string `json:"references,omitempty"`
+	// Judges are the kinds of things that it is about, see
+	// [ScannerCoverage.Judged]; empty if the scanner does not say.
+	Judges []string `json:"judges,omitempty"`
 }
 
 // Location is a place in a target.

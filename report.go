@@ -27,6 +27,9 @@ type Report struct {
 	// empty if there are none. Secrets that comments and lists suppress are not
 	// among them.
 	Ignores []Ignore `json:"ignores,omitempty"`
+	// Compliance says for each spec that was asked for which controls hold;
+	// empty if none was.
+	Compliance []Compliance `json:"compliance,omitempty"`
 	// VEX are the VEX documents that were applied to the findings, in the
 	// order in which they were given; empty if there are none.
 	VEX []VEXDocument `json:"vex,omitempty"`

@@ -177,7 +177,9 @@ type result struct {
 
 	LicenseTexts []LicenseText `json:"license_texts,omitempty"`
 	Ignores      []Ignore      `json:"ignores,omitempty"`
-	Skip         string        `json:"skip,omitempty"`
+	// Judged is for [ScannerCoverage].
+	Judged map[string]int `json:"judged,omitempty"`
+	Skip   string         `json:"skip,omitempty"`
 	// Failed are owned files of a group that could not be scanned, and Skipped
 	// those that needed no scan after all, with the reason.
 	Failed  map[string]string `json:"failed,omitempty"`
@@ -217,6 +219,14 @@ func (p *Pass) AddDocument(d Document) {
 		d.Path = p.path
 	}
 	p.result.Documents = append(p.result.Documents, d)
+}
+
+// Judge says that checks ran over something of a kind.
+func (p *Pass) Judge(kind string) {
+	if p.result.Judged == nil {
+		p.result.Judged = map[string]int{}
+	}
+	p.result.Judged[kind]++
 }
 
 // Ignore records a request that findings do not count, and what became of it.

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/cache"
 	"github.com/gatehouse-sec/gatehouse/internal/config"
+	"github.com/gatehouse-sec/gatehouse/internal/ignorefile"
 	"github.com/gatehouse-sec/gatehouse/internal/image"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/internal/render"
@@ -39,6 +40,8 @@ type scanFlags struct {
 	time       string
 	vex        []string
 	products   []string
+	// ignoreFiles take the place of those of the configuration.
+	ignoreFiles []string
 
 	reachability bool
 	image        imageFlags
@@ -52,6 +55,7 @@ func (f *scanFlags) register(cmd *cobra.Command) {
 	fl.StringSliceVar(&f.scanners, "scanners", nil, "scanners to run: "+strings.Join(scanners.Names(), ", ")+" (default all)")
 	fl.StringVar(&f.database, "db", "", "directory of the vulnerability database (default "+shortHome(defaultDatabaseDir())+")")
 	fl.StringArrayVar(&f.vex, "vex", nil, "VEX document (OpenVEX, CSAF or CycloneDX) about what is found; repeatable")
+	fl.StringArrayVar(&f.ignoreFiles, "ignore-file", nil, "file that lists what does not count: .trivyignore, .trivyignore.yaml, .checkov.baseline or .tfsec/config.yml; repeatable")
 	fl.StringArrayVar(&f.products, "product", nil, "name of what is scanned in VEX documents, such as a package URL; repeatable")
 	fl.StringVar(&f.asOf, "as-of", "", "leave out advisories that were published after this date or time")
 	f.image.register(cmd)
@@ -380,7 +384,19 @@ func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, 
 	if set.AsOf != nil {
 		a.say("as of %s: %s", f.asOf, set.AsOf())
 	}
-	return report, err
+	if err != nil {
+		return nil, err
+	}
+	ignores, err := a.ignoreFiles(cfg, f.ignoreFiles, dir)
+	if err != nil {
+		return nil, err
+	}
+	var rules []gatehouse.Rule
+	for _, s := range set.Scanners {
+		rules = append(rules, s.Rules...)
+	}
+	ignorefile.Apply(report, ignores, rules, now)
+	return report, nil
 }
 
 // repositoryPrefix is the path of the directory that holds or is the target,

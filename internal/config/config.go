@@ -52,6 +52,8 @@ type Config struct {
 	IaC      IaC       `yaml:"iac" json:"iac,omitzero" jsonschema:"description=How infrastructure and delivery pipelines are looked at."`
 	VEX      VEX       `yaml:"vex" json:"vex,omitzero" jsonschema:"description=Statements about vulnerabilities that are found."`
 	Policy   Policy    `yaml:"policy" json:"policy,omitzero" jsonschema:"description=What judges the findings."`
+	// IgnoreFiles are files of other tools that list what does not count.
+	IgnoreFiles []string `yaml:"ignore_files" json:"ignore_files,omitempty" jsonschema:"description=Files that list findings which do not count: .trivyignore\\, .trivyignore.yaml\\, .checkov.baseline\\, .tfsec/config.yml. The findings are reported as suppressed."`
 	// Waivers is the waiver file; empty means gatehouse.waivers.yaml beside
 	// this file, if it is there.
 	Waivers string   `yaml:"waivers" json:"waivers,omitempty" jsonschema:"description=The waiver file. Default: gatehouse.waivers.yaml beside this file\\, if there is one."`

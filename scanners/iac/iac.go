@@ -29,6 +29,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/filetype"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ignore"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/pipeline"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/terraform"
 )
@@ -157,10 +158,11 @@ func (o Options) digest() string {
 
 func rules(set *checks.Set) []gatehouse.Rule {
 	all := make([]gatehouse.Rule, 0, len(set.Checks))
+	elsewhere := ignore.NamesElsewhere()
 	for _, c := range set.Checks {
 		all = append(all, gatehouse.Rule{
 			ID: c.ID, Title: c.Title, Kind: gatehouse.KindMisconfiguration, Severity: c.Severity,
-			Description: c.Description, Fix: c.Fix, References: c.References, Aliases: c.Aliases,
+			Description: c.Description, Fix: c.Fix, References: c.References, Aliases: slices.Concat(c.Aliases, elsewhere[c.ID]), Judges: kindsOf(c),
 		})
 	}
 	return all

@@ -54,6 +54,9 @@ func (s *scanner) evaluate(ctx context.Context, sub subject, p reporter) error {
 	if err != nil {
 		return err
 	}
+	for _, kind := range judgedKinds(sub.input, sub.value) {
+		p.Judge(kind)
+	}
 	reportFailures(sub, failures, p)
 	for _, r := range results {
 		p.Report(sub.finding(r))
@@ -72,6 +75,7 @@ func reportFailures(sub subject, failures []checks.Failure, p reporter) {
 type reporter interface {
 	Report(gatehouse.Finding)
 	Gap(gatehouse.Gap)
+	Judge(kind string)
 }
 
 func (sub subject) finding(r checks.Result) gatehouse.Finding {
@@ -174,13 +178,18 @@ func (s *scanner) prove(typ string, p reporter) {
 type recorder struct {
 	findings []gatehouse.Finding
 	gaps     []gatehouse.Gap
+	judged   []string
 }
 
 func (r *recorder) Report(f gatehouse.Finding) { r.findings = append(r.findings, f) }
 func (r *recorder) Gap(g gatehouse.Gap)        { r.gaps = append(r.gaps, g) }
+func (r *recorder) Judge(kind string)          { r.judged = append(r.judged, kind) }
 
 // replay passes on what was reported.
 func (r *recorder) replay(to reporter) {
+	for _, kind := range r.judged {
+		to.Judge(kind)
+	}
 	for _, f := range r.findings {
 		to.Report(f)
 	}

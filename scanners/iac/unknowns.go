@@ -32,6 +32,9 @@ func (s *scanner) evaluateUnknown(ctx context.Context, sub subject, out reporter
 		}
 		failures = append(failures, more...)
 	}
+	for _, kind := range judgedKinds(sub.input, sub.value) {
+		out.Judge(kind)
+	}
 	reportFailures(sub, failures, out)
 	same := func(a, b checks.Result) bool {
 		return a.Check == b.Check && a.Path == b.Path && a.StartLine == b.StartLine && a.Resource == b.Resource

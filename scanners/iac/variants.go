@@ -14,6 +14,7 @@ type variants struct {
 	findings []gatehouse.Finding
 	names    [][]string // of the variants with each finding
 	gaps     []gatehouse.Gap
+	judged   []string
 	index    map[string]int
 }
 
@@ -44,11 +45,16 @@ func (v *variant) Report(f gatehouse.Finding) {
 
 func (v *variant) Gap(g gatehouse.Gap) { v.gaps = append(v.gaps, g) }
 
+func (v *variant) Judge(kind string) { v.judged = append(v.judged, kind) }
+
 // maxNamed bounds the variants that a finding names.
 const maxNamed = 3
 
 // report passes on all findings and gaps.
 func (v *variants) report(to reporter) {
+	for _, kind := range v.judged {
+		to.Judge(kind)
+	}
 	for i, f := range v.findings {
 		if names := v.names[i]; len(names) > 0 {
 			more := ""

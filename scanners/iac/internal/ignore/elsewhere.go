@@ -1,5 +1,7 @@
 package ignore
 
+import "slices"
+
 // elsewhere are the checks that other tools call by ids which the metadata of
 // the checks does not have. An id is here only if both look for the same thing.
 // See https://www.checkov.io/5.Policy%20Index/all.html and
@@ -104,4 +106,19 @@ var elsewhere = map[string][]string{
 	"DL4001": {"DS-0014"},
 	"DL4003": {"DS-0016"},
 	"DL4004": {"DS-0007"},
+}
+
+// NamesElsewhere are the ids that other tools have for checks, beside their
+// aliases: sorted, by the id of the check.
+func NamesElsewhere() map[string][]string {
+	names := map[string][]string{}
+	for name, ids := range elsewhere {
+		for _, id := range ids {
+			names[id] = append(names[id], name)
+		}
+	}
+	for _, list := range names {
+		slices.Sort(list)
+	}
+	return names
 }
