@@ -3,7 +3,6 @@ package iac
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -25,19 +24,17 @@ func (s *scanner) evaluateUnknown(ctx context.Context, sub subject, out reporter
 	}
 	inHigh := inLow
 	if unknown {
-		high, _ := assume(ast.NewTerm(sub.value), "", true)
+		most, _ := assume(ast.NewTerm(sub.value), "", true)
 		var more []checks.Failure
-		if inHigh, more, err = s.checks.Eval(ctx, sub.input, high.Value); err != nil {
+		if inHigh, more, err = s.checks.Eval(ctx, sub.input, most.Value); err != nil {
 			return err
 		}
 		failures = append(failures, more...)
 	}
-	for _, kind := range judgedKinds(sub.input, sub.value) {
-		out.Judge(kind)
-	}
 	reportFailures(sub, failures, out)
-	same := func(a, b checks.Result) bool {
-		return a.Check == b.Check && a.Path == b.Path && a.StartLine == b.StartLine && a.Resource == b.Resource
+	high, lows := map[place]bool{}, map[place]bool{}
+	for _, r := range inHigh {
+		high[placeOf(r)] = true
 	}
 	undecided := func(r checks.Result) {
 		loc := sub.finding(r).Location
@@ -45,21 +42,30 @@ func (s *scanner) evaluateUnknown(ctx context.Context, sub subject, out reporter
 			Reason: fmt.Sprintf("%s (%s) could not be decided for %s, as a value that it needs is not known", r.Check.ID, r.Check.Title, sub.finding(r).Misconfiguration.Resource)})
 	}
 	for _, r := range inLow {
+		lows[placeOf(r)] = true
 		if sub.unknownAt[r.StartLine] {
 			undecided(r)
-		} else if slices.ContainsFunc(inHigh, func(h checks.Result) bool { return same(r, h) }) {
+		} else if high[placeOf(r)] {
 			out.Report(sub.finding(r))
 		} else {
 			undecided(r)
 		}
 	}
 	for _, r := range inHigh {
-		if !slices.ContainsFunc(inLow, func(l checks.Result) bool { return same(l, r) }) {
+		if !lows[placeOf(r)] {
 			undecided(r)
 		}
 	}
 	return nil
 }
+
+// place tells the objections of two evaluations apart.
+type place struct {
+	check, path, resource string
+	line                  int
+}
+
+func placeOf(r checks.Result) place { return place{r.Check.ID, r.Path, r.Resource, r.StartLine} }
 
 // The extremes of a number that is unknown: days, ports, sizes.
 const lowest, highest = 0, 1 << 30
