@@ -34,7 +34,7 @@ deny contains res if {
 	some s in gitops.sources
 	gitops.is_git(s)
 	version := object.get(s, "targetRevision", "")
-	version != ""
+	not version in {"", "HEAD", "latest"} # these are no range, but a branch
 	gitops.ranged(version)
 	res := result.new(sprintf("The source %v is taken by %s", [gitops.url(s), gitops.called_version(version)]), s)
 }
