@@ -49,6 +49,8 @@ type InputDocument struct {
 	// Ignores are the requests, in comments and files, that findings do not
 	// count, and what became of each; sorted by place.
 	Ignores []gatehouse.Ignore `json:"ignores"`
+	// Compliance says for each spec that was asked for which controls hold.
+	Compliance []gatehouse.Compliance `json:"compliance"`
 }
 
 // InputFinding is a finding.
@@ -176,6 +178,7 @@ func NewInput(report *gatehouse.Report, now time.Time) (*Input, error) {
 			LicenseTexts: append([]gatehouse.LicenseText{}, report.LicenseTexts...),
 			Databases:    []InputDatabase{},
 			Ignores:      append([]gatehouse.Ignore{}, report.Ignores...),
+			Compliance:   append([]gatehouse.Compliance{}, report.Compliance...),
 			Coverage: InputCoverage{
 				Complete: len(cov.Gaps) == 0,
 				Files:    countFiles(cov.Files),

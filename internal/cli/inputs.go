@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/cache"
+	"github.com/gatehouse-sec/gatehouse/internal/compliance"
 	"github.com/gatehouse-sec/gatehouse/internal/config"
 	"github.com/gatehouse-sec/gatehouse/internal/ignorefile"
 	"github.com/gatehouse-sec/gatehouse/internal/image"
@@ -42,6 +43,8 @@ type scanFlags struct {
 	products   []string
 	// ignoreFiles take the place of those of the configuration.
 	ignoreFiles []string
+	// compliance names specs, by id or file.
+	compliance []string
 
 	reachability bool
 	image        imageFlags
@@ -56,6 +59,7 @@ func (f *scanFlags) register(cmd *cobra.Command) {
 	fl.StringVar(&f.database, "db", "", "directory of the vulnerability database (default "+shortHome(defaultDatabaseDir())+")")
 	fl.StringArrayVar(&f.vex, "vex", nil, "VEX document (OpenVEX, CSAF or CycloneDX) about what is found; repeatable")
 	fl.StringArrayVar(&f.ignoreFiles, "ignore-file", nil, "file that lists what does not count: .trivyignore, .trivyignore.yaml, .checkov.baseline or .tfsec/config.yml; repeatable")
+	fl.StringArrayVar(&f.compliance, "compliance", nil, "say which controls hold of "+strings.Join(compliance.Names(), ", ")+", or of the spec in a FILE; repeatable")
 	fl.StringArrayVar(&f.products, "product", nil, "name of what is scanned in VEX documents, such as a package URL; repeatable")
 	fl.StringVar(&f.asOf, "as-of", "", "leave out advisories that were published after this date or time")
 	f.image.register(cmd)
@@ -396,6 +400,13 @@ func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, 
 		rules = append(rules, s.Rules...)
 	}
 	ignorefile.Apply(report, ignores, rules, now)
+	specs, err := complianceSpecs(f.compliance)
+	if err != nil {
+		return nil, err
+	}
+	for _, spec := range specs {
+		report.Compliance = append(report.Compliance, compliance.Assess(spec, report, rules))
+	}
 	return report, nil
 }
 

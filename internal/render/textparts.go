@@ -221,6 +221,25 @@ func (t *text) coverage() {
 	t.unmatched()
 	t.vexDocuments()
 	t.skips()
+	t.compliance()
+}
+
+// compliance says which controls of each spec hold. What was not assessed is
+// always shown.
+func (t *text) compliance() {
+	for _, c := range t.view.report.Compliance {
+		t.section(fmt.Sprintf("%s: %d passed, %d failed, %d not assessed", clean(c.Title), c.Passed, c.Failed, c.NotAssessed), "")
+		for _, r := range c.Controls {
+			line := fmt.Sprintf("%-12s  %s  %s", r.Status, r.ID, r.Name)
+			if n := len(r.Findings); n > 0 {
+				line += " (" + count(n, "finding") + ")"
+			}
+			if r.Reason != "" {
+				line += ": " + r.Reason
+			}
+			t.para(2, clean(line), "", 0)
+		}
+	}
 }
 
 func statusText(s gatehouse.Status) string {
