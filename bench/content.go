@@ -148,6 +148,46 @@ func (w *writer) terraform() {
 	}
 }
 
+// publishedModule is a module with 60 variables, policies and rules made by
+// for_each, and a module for each group.
+func (w *writer) publishedModule() {
+	for i := range 60 {
+		w.printf("variable \"option_%d\" {\n  type    = any\n  default = %v\n}\n\n", i, i%2 == 0)
+	}
+	w.printf("variable \"name\" {\n  type = string\n}\n\nvariable \"groups\" {\n  type    = map(any)\n  default = {}\n}\n\nlocals {\n  tags = merge({ Name = var.name }, var.option_0 ? { Extra = \"yes\" } : {})\n")
+	for i := range 10 {
+		w.printf("  base_%d = var.option_%d ? null : \"${var.name}-base-%d\"\n", 4*i, i, i)
+	}
+	for i := range 40 {
+		w.printf("  value_%d = try(local.base_%d, var.option_%d ? \"${var.name}-%d\" : \"none\")\n", i, i-i%4, i, i)
+	}
+	w.printf("}\n\n")
+	for i := range 30 {
+		w.printf("resource \"aws_security_group\" \"group_%d\" {\n  count       = var.option_%d ? 1 : 0\n  name        = local.value_%d\n  description = \"of ${var.name}\"\n  tags        = local.tags\n  dynamic \"ingress\" {\n    for_each = [22, 80, %d]\n    content {\n      description = \"port ${ingress.value}\"\n      from_port   = ingress.value\n      to_port     = ingress.value\n      protocol    = \"tcp\"\n      cidr_blocks = [cidrsubnet(\"10.0.0.0/8\", 8, %d)]\n    }\n  }\n}\n\n", i, i, i, 8000+i, i)
+		w.printf("resource \"aws_iam_policy\" \"policy_%d\" {\n  for_each = toset([\"read\", \"write\"])\n  name     = \"${local.value_%d}-${each.key}\"\n  policy   = jsonencode({ Statement = [{ Effect = \"Allow\", Action = \"s3:${each.key}\", Resource = \"*\" }] })\n}\n\n", i, i)
+	}
+	w.printf("module \"group\" {\n  source   = \"./modules/node-group\"\n  for_each = var.groups\n  name     = each.key\n  settings = each.value\n  tags     = local.tags\n}\n")
+}
+
+// nodeGroup is the module that publishedModule calls.
+func (w *writer) nodeGroup() {
+	w.printf("variable \"name\" {\n  type = string\n}\n\nvariable \"settings\" {\n  type = any\n}\n\nvariable \"tags\" {\n  type = map(string)\n}\n\n")
+	for i := range 20 {
+		w.printf("resource \"aws_ebs_volume\" \"data_%d\" {\n  availability_zone = \"a\"\n  size              = lookup(var.settings, \"size\", %d)\n  encrypted         = try(var.settings.encrypted, true)\n  tags              = merge(var.tags, { Group = var.name })\n}\n\n", i, 10+i)
+	}
+}
+
+// moduleCalls is an example that calls publishedModule three times.
+func (w *writer) moduleCalls(n int) {
+	for i := range 3 {
+		w.printf("module \"cluster_%d\" {\n  source   = \"../..\"\n  name     = \"cluster-%d-%d\"\n  option_1 = true\n  groups = {\n", i, n, i)
+		for g := range 4 {
+			w.printf("    %s_%d = { size = %d, encrypted = %v }\n", pick(w.rnd, words), g, 20+g, g%2 == 0)
+		}
+		w.printf("  }\n}\n\n")
+	}
+}
+
 // packages is the number of packages of each ecosystem; see [advisories].
 const packages = 10_000
 

@@ -37,7 +37,7 @@ func (b *runner) sections() ([]section, error) {
 	}{
 		{"1", b.start}, {"2", b.second}, {"3", b.memory}, {"4", b.linear},
 		{"5", b.oneDockerfile}, {"6", b.secrets}, {"7", b.kubernetes}, {"8", b.dependencies},
-		{"9", b.history},
+		{"9", b.history}, {"10", b.terraform},
 	}
 	var all []section
 	for _, l := range list {
@@ -286,6 +286,14 @@ func (b *runner) oneDockerfile() ([]section, error) {
 
 func (b *runner) kubernetes() ([]section, error) {
 	t, err := kubernetesTree(b.dir("kubernetes"), 400)
+	if err != nil {
+		return nil, err
+	}
+	return []section{b.misconfiguration(t)}, nil
+}
+
+func (b *runner) terraform() ([]section, error) {
+	t, err := terraformTree(b.dir("terraform"), 20)
 	if err != nil {
 		return nil, err
 	}

@@ -230,3 +230,19 @@ func lockfileTree(dir string, each int) (*tree, error) {
 	}
 	return w.done()
 }
+
+// terraformTree is like the repository of a published module: a module with
+// many switches that calls others for each of its groups, and examples that
+// call it.
+func terraformTree(dir string, examples int) (*tree, error) {
+	w := newTree(dir, "Terraform")
+	w.publishedModule()
+	w.file("main.tf")
+	w.nodeGroup()
+	w.file("modules/node-group/main.tf")
+	for i := range examples {
+		w.moduleCalls(i)
+		w.file("examples/%s-%d/main.tf", pick(w.rnd, words), i)
+	}
+	return w.done()
+}

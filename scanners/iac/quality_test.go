@@ -99,8 +99,8 @@ func TestQualityExamples(t *testing.T) {
 	if total == 0 {
 		t.Fatal("there is no example")
 	}
-	if float64(good) < 0.95*float64(total) {
-		t.Errorf("the score is below 95 %%")
+	if float64(good) < 0.99*float64(total) {
+		t.Errorf("the score is below 99 %%")
 	}
 }
 
