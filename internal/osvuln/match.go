@@ -269,7 +269,7 @@ func (m *matching) finding(p *ospkg.Package, a *vulndb.Advisory, fixed string) (
 	}
 	if fixed == "" {
 		f.Message += "; " + m.without(a.Status)
-		f.Fix = fmt.Sprintf("remove %s if nothing needs it, or waive the finding with a reason until there is a fix", p.Name)
+		f.Fix = fmt.Sprintf("%s: remove %s if nothing needs it, or waive the finding with a reason", m.without(a.Status), p.Name)
 		return f, nil
 	}
 	v.FixedVersions = []string{fixed}

@@ -164,7 +164,7 @@ func TestFinding(t *testing.T) {
 	if !strings.Contains(one.Fix, "--only-upgrade libssl3") || one.Location.Line != 7 || one.Vulnerability.Package.Purl != "pkg:deb/debian/libssl3@3.0.11-1~deb12u2?arch=amd64&distro=debian-12" {
 		t.Errorf("%+v", one)
 	}
-	if !strings.HasSuffix(two.Message, "; Debian will not fix it") || two.Vulnerability.Status != "will_not_fix" || len(two.Vulnerability.FixedVersions) > 0 {
+	if !strings.HasSuffix(two.Message, "; Debian will not fix it") || !strings.HasPrefix(two.Fix, "Debian will not fix it: remove libssl3") || two.Vulnerability.Status != "will_not_fix" || len(two.Vulnerability.FixedVersions) > 0 {
 		t.Errorf("%+v", two)
 	}
 }
