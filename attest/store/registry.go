@@ -56,6 +56,15 @@ func Open(ctx context.Context, client *registry.Client, image string) (*Registry
 	return NewRegistry(ref.Context(), client), digest, err
 }
 
+// At is where the attestations of an image are; no request is made.
+func At(client *registry.Client, image string) (*Registry, error) {
+	ref, err := client.Reference(image)
+	if err != nil {
+		return nil, err
+	}
+	return NewRegistry(ref.Context(), client), nil
+}
+
 // ResourceURI is what a summary calls the images of the repository: a package URL
 // without a version, such as
 // pkg:oci/app?repository_url=registry.example/team/app.

@@ -33,6 +33,8 @@ var bans = []ban{
 	{from: "./scanners/config", to: "./scanners", except: []string{"./scanners/config", "./scanners/scannertest"}, reason: "each scanner can be removed on its own"},
 	{from: "./internal/render", to: "./policies", deep: true, reason: "all outputs are made from report and verdict alone"},
 	{from: "./internal/render", to: "./scanners", deep: true, reason: "all outputs are made from report and verdict alone"},
+	{from: "./admission", to: "./scanners", deep: true, reason: "what stands in the way of a cluster is small"},
+	{from: "./admission", to: "github.com/open-policy-agent/opa", deep: true, reason: "what stands in the way of a cluster is small"},
 	{from: "./attest", to: "./scanners", deep: true, reason: "who verifies a verdict needs nobody who finds or judges"},
 	{from: "./attest", to: "./policies", deep: true, reason: "who verifies a verdict needs nobody who finds or judges"},
 	{from: "./attest$", to: "github.com/sigstore", deep: true, reason: "verification with keys alone stays small; bundles with certificates are verified in attest/sigstore"},

@@ -323,3 +323,34 @@ const (
 	// they were asked for.
 	LayerWindowBytes = 64 << 20
 )
+
+// Bounds on admission.
+const (
+	// MaxReviewBytes is the largest AdmissionReview. API servers take objects of
+	// up to 3 MiB (k8s.io/apiserver, MaxRequestBodyBytes), and send the old one
+	// too.
+	MaxReviewBytes = 8 << 20
+
+	// MaxImagesOfObject bounds the images of one object. Pods with more than 50
+	// containers are not known.
+	MaxImagesOfObject = 500
+
+	// MaxAdmissionRequests bounds the requests that are answered at once; more
+	// are denied. API servers send at most 400 changes at once by default
+	// (--max-mutating-requests-inflight 200, several servers).
+	MaxAdmissionRequests = 1000
+
+	// MaxVerifications bounds the images that are verified at once, each with
+	// some requests to a registry.
+	MaxVerifications = 32
+
+	// MaxVerifiedDigests bounds the answers that are kept: about 300 bytes each.
+	MaxVerifiedDigests = 50_000
+
+	// VerificationTimeout bounds one verification, also when nobody waits any more.
+	VerificationTimeout = 30 * time.Second
+
+	// DefaultAdmissionTimeout is what API servers give unless told otherwise
+	// (timeoutSeconds).
+	DefaultAdmissionTimeout = 10 * time.Second
+)
