@@ -31,8 +31,11 @@ func (s *scan) report() *Report {
 	take := func(k int, res result) {
 		for _, c := range res.Components {
 			if c.Unmatched != "" {
-				r.Coverage.Scanners[k].unmatched(c.Ecosystem)
+				r.Coverage.Scanners[k].addUnmatched(c.Ecosystem, 1)
 			}
+		}
+		for kind, n := range res.Judged {
+			r.Coverage.Scanners[k].addJudged(kind, n)
 		}
 		r.Findings = append(r.Findings, res.Findings...)
 		components = append(components, res.Components)
@@ -40,9 +43,6 @@ func (s *scan) report() *Report {
 		r.Coverage.Gaps = append(r.Coverage.Gaps, res.Gaps...)
 		r.LicenseTexts = append(r.LicenseTexts, res.LicenseTexts...)
 		r.Ignores = append(r.Ignores, res.Ignores...)
-		for kind, n := range res.Judged {
-			r.Coverage.Scanners[k].judged(kind, n)
-		}
 	}
 	for k, sc := range s.scanners {
 		r.Coverage.Scanners[k] = ScannerCoverage{Name: sc.Name, Version: sc.Version, Reads: sc.Reads,
@@ -88,34 +88,40 @@ func (s *scan) report() *Report {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Index, b.Index))
 	})
 	r.Findings = mergeSecrets(r.Findings)
-	seen := map[string]int{}
 	for i := range r.Findings {
-		f := &r.Findings[i]
-		f.ID = unique(seen, f.Fingerprint)
-		if f.Secret != nil && f.History == nil {
+		if f := &r.Findings[i]; f.Secret != nil && f.History == nil {
 			f.Secret.SuppressedIn = nil // it came with no commit
 		}
+	}
+	r.setIDs()
+	return r
+}
+
+// setIDs names findings and gaps, which are sorted.
+func (r *Report) setIDs() {
+	seen := map[string]int{}
+	for i := range r.Findings {
+		r.Findings[i].ID = unique(seen, r.Findings[i].Fingerprint)
 	}
 	for i := range r.Coverage.Gaps {
 		g := &r.Coverage.Gaps[i]
 		sum := sha256.Sum256([]byte(strings.Join([]string{string(g.Code), g.Scanner, g.Path, g.Entry}, "\x00")))
 		g.ID = unique(seen, "gap-"+hex.EncodeToString(sum[:8]))
 	}
-	return r
 }
 
-func (c *ScannerCoverage) judged(kind string, n int) {
+func (c *ScannerCoverage) addJudged(kind string, n int) {
 	if c.Judged == nil {
 		c.Judged = map[string]int{}
 	}
 	c.Judged[kind] += n
 }
 
-func (c *ScannerCoverage) unmatched(ecosystem string) {
+func (c *ScannerCoverage) addUnmatched(ecosystem string, n int) {
 	if c.Unmatched == nil {
 		c.Unmatched = map[string]int{}
 	}
-	c.Unmatched[ecosystem]++
+	c.Unmatched[ecosystem] += n
 }
 
 // mergeSecrets makes one finding of all that are about the same secret, by the

@@ -36,6 +36,8 @@ func (c *Coverage) Digest() (string, error) {
 // exactly one of the four lists.
 type FileCoverage struct {
 	Path string `json:"path"`
+	// Platform is that of the image; empty unless the target has several.
+	Platform string `json:"platform,omitempty"`
 	// Version tells the files of one path apart, as in a history; empty in a
 	// tree.
 	Version string `json:"version,omitempty"`
@@ -63,6 +65,8 @@ type ScannerReason struct {
 type Skip struct {
 	// Path is relative to the target; a directory ends in "/".
 	Path string `json:"path"`
+	// Platform is that of the image; empty unless the target has several.
+	Platform string `json:"platform,omitempty"`
 	// Reason is a clause, such as "excluded by gatehouse.yaml: vendor/**".
 	Reason string `json:"reason"`
 }
@@ -147,6 +151,8 @@ type Gap struct {
 	Scanner string `json:"scanner,omitempty"`
 	// Path is relative to the target; empty if the gap is not in a file.
 	Path string `json:"path,omitempty"`
+	// Platform is that of the image; empty unless the target has several.
+	Platform string `json:"platform,omitempty"`
 	// Line is 1-based; 0 if unknown.
 	Line int `json:"line,omitempty"`
 	// Entry names what within the file: a package, a module; may be empty.
@@ -164,5 +170,6 @@ func compareGaps(a, b Gap) int {
 		cmp.Compare(a.Code, b.Code),
 		cmp.Compare(a.Entry, b.Entry),
 		cmp.Compare(a.Reason, b.Reason),
+		cmp.Compare(a.Platform, b.Platform),
 	)
 }

@@ -165,10 +165,17 @@ type Finding struct {
 	// Layer is the layer of the image that has it; nil if it is in no image, or
 	// in its configuration.
 	Layer *Layer `json:"layer,omitempty"`
+	// Platforms are those of the image that have the finding, and OtherLayers
+	// its layers in the platforms after the first; both are empty unless the
+	// target has several platforms.
+	Platforms   []string `json:"platforms,omitempty"`
+	OtherLayers []Layer  `json:"other_layers,omitempty"`
 }
 
 // Layer is a layer of an image.
 type Layer struct {
+	// Platform is set if the target has several.
+	Platform string `json:"platform,omitempty"`
 	// Index counts from 1, the lowest layer.
 	Index int `json:"index"`
 	// Digest is that of the blob, DiffID that of the tar in it.
@@ -482,6 +489,12 @@ type Component struct {
 	// source of advisories knows its kind, or the database has none. Empty if
 	// it was compared with what is known, or a gap says why not.
 	Unmatched string `json:"unmatched,omitempty"`
+	// Layer is the index of the layer of the image that has it, from 1; 0 if it
+	// is in no image.
+	Layer int `json:"layer,omitempty"`
+	// Platforms are those of the image that have it; empty unless the target
+	// has several.
+	Platforms []string `json:"platforms,omitempty"`
 }
 
 // Scope is what a package is needed for.

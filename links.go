@@ -22,10 +22,12 @@ type places struct {
 	links map[string]string // destination by path
 	files map[string]int    // index by path
 	dirs  map[string]bool
+	// rooted is true if links cannot leave the target: its root is theirs.
+	rooted bool
 }
 
 func (s *scan) places(index map[string]int) places {
-	p := places{links: make(map[string]string, len(s.found.links)), files: index, dirs: map[string]bool{".": true}}
+	p := places{links: make(map[string]string, len(s.found.links)), files: index, dirs: map[string]bool{".": true}, rooted: s.found.leftOut != nil}
 	for _, l := range s.found.links {
 		p.links[l.path] = l.dest
 	}
@@ -47,11 +49,22 @@ func (p *places) resolve(l link) (at, nowhere string) {
 	if l.dest == "" {
 		return "", "cannot be read"
 	}
-	if path.IsAbs(l.dest) {
-		return "", fmt.Sprintf("leads out of the target, to %s", l.dest)
-	}
 	at = path.Dir(l.path)
-	rest := []string{l.dest}
+	var rest []string
+	follow := func(dest string) bool {
+		if path.IsAbs(dest) {
+			at, dest = ".", strings.TrimLeft(dest, "/")
+			if !p.rooted {
+				return false
+			}
+		}
+		rest = append(rest, dest)
+		return true
+	}
+	out := fmt.Sprintf("leads out of the target, to %s", l.dest)
+	if !follow(l.dest) {
+		return "", out
+	}
 	for hops := 0; len(rest) > 0; {
 		first, more, _ := strings.Cut(rest[len(rest)-1], "/")
 		if rest = rest[:len(rest)-1]; more != "" {
@@ -59,21 +72,23 @@ func (p *places) resolve(l link) (at, nowhere string) {
 		}
 		next := path.Join(at, first)
 		if next == ".." || strings.HasPrefix(next, "../") {
-			return "", fmt.Sprintf("leads out of the target, to %s", l.dest)
+			if !p.rooted {
+				return "", out
+			}
+			next = "." // nothing is above a root
 		}
 		dest, isLink := p.links[next]
 		switch {
 		case !isLink:
 			at = next
-		case path.IsAbs(dest):
-			return "", fmt.Sprintf("leads out of the target, to %s", l.dest)
 		case dest == "":
 			return "", "cannot be read"
 		case hops == linkHops:
 			return "", "leads in a circle"
+		case !follow(dest):
+			return "", out
 		default:
 			hops++
-			rest = append(rest, dest)
 		}
 	}
 	return at, ""
@@ -92,6 +107,9 @@ func (s *scan) addLinks(index map[string]int) {
 		case nowhere != "":
 		case isFile, p.dirs[dest]:
 			reason = fmt.Sprintf("symbolic link to %s, which is looked at in its own place", dest)
+		case p.rooted && !s.found.leftOut(dest):
+			s.found.skipped = append(s.found.skipped, Skip{Path: l.path, Reason: fmt.Sprintf("symbolic link to %s, which is not in the target", clip(dest))})
+			continue
 		default:
 			nowhere = fmt.Sprintf("leads to %s, which is missing or left out", dest)
 			reason = "symbolic link that " + nowhere

@@ -61,20 +61,69 @@ type TargetInfo struct {
 	Image *ImageInfo `json:"image,omitempty"`
 }
 
-// ImageInfo describes an image.
+// ImageInfo describes an image, for one platform or several.
 type ImageInfo struct {
+	// Index is the digest of the index that the image was taken from; empty if
+	// it was not. It is the digest of the target if all platforms were looked at.
+	Index string `json:"index,omitempty"`
+	// Platforms are those that were looked at, in the order of the index; at
+	// least one.
+	Platforms []ImagePlatform `json:"platforms"`
+	// Attached is what is attached to the image: listed, not verified. Empty if
+	// there is nothing, or nobody could be asked.
+	Attached []Attached `json:"attached,omitempty"`
+}
+
+// ImagePlatform is an image for one platform.
+type ImagePlatform struct {
 	// Platform is such as "linux/arm64"; empty if it is not known.
 	Platform string `json:"platform,omitempty"`
-	// Index is the digest of the index that the image was taken from; empty if
-	// it was not.
-	Index string `json:"index,omitempty"`
-	// Created is when it was made, in RFC 3339; empty if it does not say.
+	// Digest is that of the manifest.
+	Digest string `json:"digest"`
+	// Created is when it was made, in RFC 3339; empty if it does not say, or
+	// says the start of 1970 as reproducible builds do.
 	Created string `json:"created,omitempty"`
-	// Base is the reference of the image that it is built on; empty if it is not
-	// known.
-	Base string `json:"base,omitempty"`
+	// Base is the image that it is built on; nil if that is not known.
+	Base *BaseImage `json:"base,omitempty"`
 	// Layers are from the lowest up.
 	Layers []Layer `json:"layers"`
+	// Files and Bytes count what was read, and Gaps what could not be judged.
+	Files int   `json:"files"`
+	Bytes int64 `json:"bytes"`
+	Gaps  int   `json:"gaps"`
+	// Scanners say how each did with this platform.
+	Scanners []PlatformStatus `json:"scanners"`
+}
+
+// PlatformStatus is how a scanner did with one platform.
+type PlatformStatus struct {
+	Scanner string `json:"scanner"`
+	Status  Status `json:"status"`
+}
+
+// BaseImage is the image that another one is built on.
+type BaseImage struct {
+	// Name is a reference; empty if only the digest is known.
+	Name string `json:"name,omitempty"`
+	// Digest is that of its manifest; empty if only the name is known: then it
+	// may have been any image of that name.
+	Digest string `json:"digest,omitempty"`
+	// Layers counts those that belong to it; 0 if that is not known.
+	Layers int `json:"layers,omitempty"`
+	// By says from what it is known: "annotations" of the image, or "request".
+	By string `json:"by"`
+}
+
+// Attached is a document that is attached to an image.
+type Attached struct {
+	// Digest is that of its manifest.
+	Digest string `json:"digest"`
+	// To is the digest of the manifest that it is about.
+	To string `json:"to"`
+	// Type is the media type of what it is; empty if the manifest does not say.
+	Type string `json:"type,omitempty"`
+	// Kind is "attestation", "sbom", "signature", "vex" or "other".
+	Kind string `json:"kind"`
 }
 
 // Stats describes how a scan ran.

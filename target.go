@@ -66,7 +66,17 @@ type Listing struct {
 	// Sequential is true if files must be read in that order: any other is much
 	// slower.
 	Sequential bool
-	Gaps       []Gap
+	// Links are symbolic links, sorted by path. What they lead to is looked at
+	// in its own place; an absolute one starts at the root of the target.
+	Links []Link
+	Gaps  []Gap
+}
+
+// Link is a symbolic link of a [Listing].
+type Link struct {
+	Path string
+	// To is what stands in it.
+	To string
 }
 
 // Skipper is a [Lister] that wants to know which of its files will not be opened.

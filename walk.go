@@ -24,6 +24,10 @@ type listing struct {
 	order   []int // of files, in which they are best read; nil if as they are
 	// sequential is [Listing.Sequential].
 	sequential bool
+	// leftOut is set if the target has a root of its own, at which absolute
+	// links start, and says whether a path is excluded: a link to what neither
+	// is there nor was left out stands for nothing.
+	leftOut func(path string) bool
 }
 
 // list walks the tree with several workers, each reading one directory at a
@@ -67,36 +71,42 @@ func listed(ctx context.Context, fsys Lister, exclude Excluder) (*listing, error
 		return nil, err
 	}
 	out := &listing{gaps: found.Gaps, sequential: found.Sequential}
-	index := make([]int, len(found.Files)) // in out.files, from 1; 0 if left out
-	reasons := map[string]string{}         // of paths that were asked for; empty if not excluded
-	for i, f := range found.Files {
-		skip := Skip{}
-		if exclude != nil {
-			for n := 1; n <= len(f.Path) && skip.Reason == ""; n++ {
-				if n < len(f.Path) && f.Path[n] != '/' {
-					continue
+	reasons := map[string]string{} // of paths that were asked for; empty if not excluded
+	excluded := func(name string) bool {
+		for n := 1; exclude != nil && n <= len(name); n++ {
+			if n < len(name) && name[n] != '/' {
+				continue
+			}
+			p := name[:n]
+			reason, known := reasons[p]
+			if !known {
+				var yes bool
+				if reason, yes = exclude(p, n < len(name)); !yes {
+					reason = ""
+				} else if reason == "" {
+					reason = "excluded"
 				}
-				p := f.Path[:n]
-				reason, known := reasons[p]
-				if !known {
-					var excluded bool
-					if reason, excluded = exclude(p, n < len(f.Path)); !excluded {
-						reason = ""
-					} else if reason == "" {
-						reason = "excluded"
+				if reasons[p] = reason; reason != "" {
+					shown := p
+					if n < len(name) {
+						shown += "/"
 					}
-					if reasons[p] = reason; reason != "" {
-						shown := p
-						if n < len(f.Path) {
-							shown += "/"
-						}
-						out.skipped = append(out.skipped, Skip{Path: shown, Reason: reason})
-					}
+					out.skipped = append(out.skipped, Skip{Path: shown, Reason: reason})
 				}
-				skip.Reason = reason
+			}
+			if reason != "" {
+				return true
 			}
 		}
-		if skip.Reason != "" {
+		return false
+	}
+	skipper, _ := fsys.(Skipper)
+	index := make([]int, len(found.Files)) // in out.files, from 1; 0 if left out
+	for i, f := range found.Files {
+		if excluded(f.Path) {
+			if skipper != nil {
+				skipper.Skip(f.openName())
+			}
 			continue
 		}
 		if len(out.files) >= limits.MaxFiles {
@@ -111,6 +121,14 @@ func listed(ctx context.Context, fsys Lister, exclude Excluder) (*listing, error
 		if index[i] > 0 {
 			out.order = append(out.order, index[i]-1)
 		}
+	}
+	for _, l := range found.Links {
+		if !excluded(l.Path) {
+			out.links = append(out.links, link{l.Path, l.To})
+		}
+	}
+	if found.Links != nil {
+		out.leftOut = excluded
 	}
 	slices.SortFunc(out.skipped, func(a, b Skip) int { return cmp.Compare(a.Path, b.Path) })
 	return out, ctx.Err()

@@ -328,11 +328,15 @@ func (a *app) scanArgument(ctx context.Context, cfg *config.Config, f *scanFlags
 		return nil, err
 	}
 	defer target.Close()
-	return a.scanTarget(ctx, cfg, f, arg, func(gatehouse.Cache) *gatehouse.Target { return target }, documents, now)
+	return a.scanTarget(ctx, cfg, f, arg, func(scan scanFunc, _ gatehouse.Cache) (*gatehouse.Report, error) { return scan(target) }, documents, now)
 }
 
-// scanTarget opens the scanners, the cache and the target, and scans.
-func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, arg string, open func(gatehouse.Cache) *gatehouse.Target, documents bool, now time.Time) (*gatehouse.Report, error) {
+// scanFunc scans one target.
+type scanFunc func(*gatehouse.Target) (*gatehouse.Report, error)
+
+// scanTarget opens the scanners and the cache, which is nil if nothing is kept, and
+// lets run scan with them.
+func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, arg string, run func(scanFunc, gatehouse.Cache) (*gatehouse.Report, error), documents bool, now time.Time) (*gatehouse.Report, error) {
 	forSecrets, err := secretOptions(cfg)
 	if err != nil {
 		return nil, err
@@ -383,8 +387,10 @@ func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, 
 	}
 	p := a.newProgress()
 	opts.Progress = p.scan()
-	report, err := gatehouse.Scan(ctx, open(opts.Cache), set.Scanners, opts)
-	p.done()
+	report, err := run(func(t *gatehouse.Target) (*gatehouse.Report, error) {
+		defer p.done()
+		return gatehouse.Scan(ctx, t, set.Scanners, opts)
+	}, opts.Cache)
 	if set.AsOf != nil {
 		a.say("as of %s: %s", f.asOf, set.AsOf())
 	}

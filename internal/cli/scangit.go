@@ -103,7 +103,9 @@ func (a *app) scanHistory(ctx context.Context, cfg *config.Config, f *gitFlags, 
 	if f.Staged && len(history.Blobs) == 0 && len(history.Problems) == 0 && !f.allowEmpty {
 		return nil, errNothing(fmt.Sprintf("nothing is staged in %q", path))
 	}
-	report, err := a.scanTarget(ctx, cfg, &f.scanFlags, path, func(gatehouse.Cache) *gatehouse.Target { return history.Target(path) }, false, a.evaluationTime(cfg))
+	report, err := a.scanTarget(ctx, cfg, &f.scanFlags, path, func(scan scanFunc, _ gatehouse.Cache) (*gatehouse.Report, error) {
+		return scan(history.Target(path))
+	}, false, a.evaluationTime(cfg))
 	if err != nil {
 		return nil, err
 	}

@@ -200,6 +200,11 @@ func (f *FS) list(l *gatehouse.Listing) {
 				l.Gaps = append(l.Gaps, gatehouse.Gap{Code: gatehouse.GapUnreadable, Entry: f.image.layerName(i),
 					Reason: fmt.Sprintf("the entry %.200q has a name or a link that leads out of the image, and was not looked at", e.Path)})
 				continue
+			case kindSymlink:
+				if visible[at] {
+					l.Links = append(l.Links, gatehouse.Link{Path: e.Path, To: e.Link})
+				}
+				continue
 			case kindFile:
 				byPath[e.Path] = j
 			case kindHard:
@@ -256,6 +261,7 @@ func (f *FS) list(l *gatehouse.Listing) {
 		return cmp.Or(cmp.Compare(x.layer, y.layer), cmp.Compare(x.entry, y.entry))
 	})
 	l.Order = order
+	slices.SortFunc(l.Links, func(a, b gatehouse.Link) int { return cmp.Compare(a.Path, b.Path) })
 }
 
 // content is where the bytes of a file are: elsewhere, if it is a hard link.
@@ -288,11 +294,9 @@ func (f *FS) Open(name string) (fs.File, error) {
 	case ManifestPath:
 		return newFile(name, f.image.Manifest), nil
 	}
-	at, ok := f.paths[name]
+	at, _, ok := f.place(name)
 	if !ok {
-		if at, ok = f.hidden(name); !ok {
-			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-		}
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
 	at = f.content(at)
 	e := f.layers[at.layer][at.entry]
@@ -301,6 +305,15 @@ func (f *FS) Open(name string) (fs.File, error) {
 		return nil, &gatehouse.Unscannable{Code: gatehouse.GapUnreadable, Reason: fmt.Sprintf("%s: %v", f.image.layerName(at.layer), err)}
 	}
 	return newFile(name, b), nil
+}
+
+// place finds what [FS.Open] is called with.
+func (f *FS) place(name string) (at place, hidden, ok bool) {
+	if at, ok = f.paths[name]; !ok {
+		at, ok = f.hidden(name)
+		hidden = ok
+	}
+	return at, hidden, ok
 }
 
 func (f *FS) hidden(name string) (place, bool) {
@@ -316,14 +329,10 @@ func (f *FS) hidden(name string) (place, bool) {
 
 // Skip says that the file will not be opened; see [gatehouse.Skipper].
 func (f *FS) Skip(name string) {
-	at, ok := f.paths[name]
-	if !ok {
-		if at, ok = f.hidden(name); !ok {
-			return
-		}
+	if at, _, ok := f.place(name); ok {
+		at = f.content(at)
+		f.readers[at.layer].release(at.entry)
 	}
-	at = f.content(at)
-	f.readers[at.layer].release(at.entry)
 }
 
 // ReadDir is not there: see [gatehouse.Lister].

@@ -17,10 +17,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
@@ -90,11 +92,18 @@ type Root struct {
 	Digest string
 	// Index is true if it is an index.
 	Index bool
-	// Images are those that were asked for, in the order of the index.
+	// Images are those that were asked for, in the order of the index. Their
+	// platforms differ.
 	Images []*Image
-	// Attached are the manifests in the index that are no images, such as the
-	// attestations that a builder put there: their digests.
-	Attached []string
+	// Complete is true if these are all that there are.
+	Complete bool
+	// Made is true if the manifest does not come with the image: what docker
+	// save wrote before it wrote OCI layouts has none, so its digest is that of
+	// no image in a registry.
+	Made bool
+
+	attached []gatehouse.Attached
+	remote   *remoteBlobs // nil unless it is in a registry
 	close    func() error
 }
 
@@ -131,6 +140,9 @@ func (p platform) String() string {
 	if p.Variant != "" {
 		s += "/" + p.Variant
 	}
+	if p.OSVersion != "" {
+		s += " " + p.OSVersion
+	}
 	return s
 }
 
@@ -161,12 +173,12 @@ type Selection struct {
 }
 
 func (s Selection) wants(p platform) bool {
-	return s.Platform == "" || s.Platform == p.String() || s.Platform == p.OS+"/"+p.Architecture
+	return s.Platform == "" || s.Platform == p.String() || s.Platform == p.OS+"/"+p.Architecture || s.Platform == p.OS+"/"+p.Architecture+"/"+p.Variant
 }
 
 // load reads the manifest with the digest and all that it leads to but the layers.
 func load(ctx context.Context, b blobs, name, digest string, want Selection) (*Root, error) {
-	root := &Root{Digest: digest}
+	root := &Root{Digest: digest, Complete: true}
 	if err := root.add(ctx, b, name, digest, platform{}, want, 0); err != nil {
 		return nil, err
 	}
@@ -175,6 +187,16 @@ func load(ctx context.Context, b blobs, name, digest string, want Selection) (*R
 		return nil, fmt.Errorf("%s has no image for the platform %s", name, want.Platform)
 	case len(root.Images) == 0:
 		return nil, fmt.Errorf("%s has no image: its index is empty", name)
+	}
+	platforms := map[string]bool{}
+	for _, img := range root.Images {
+		if platforms[img.Platform] && img.Platform != "" || img.Platform == "" && len(root.Images) > 1 {
+			img.Platform = strings.TrimSpace(img.Platform + " " + img.Digest[:len("sha256:")+12])
+		}
+		platforms[img.Platform] = true
+	}
+	if want.Platform != "" && len(root.Images) > 1 {
+		return nil, fmt.Errorf("%s has several images for the platform %s, say which: %s", name, want.Platform, strings.Join(slices.Sorted(maps.Keys(platforms)), ", "))
 	}
 	return root, nil
 }
@@ -216,7 +238,7 @@ func (r *Root) add(ctx context.Context, b blobs, name, digest string, p platform
 	}
 	for _, d := range m.Manifests {
 		if attached(d) {
-			r.Attached = append(r.Attached, d.Digest)
+			r.attached = append(r.attached, embedded(d))
 			continue
 		}
 		var p platform
@@ -224,6 +246,7 @@ func (r *Root) add(ctx context.Context, b blobs, name, digest string, p platform
 			p = *d.Platform
 		}
 		if d.Platform != nil && !want.wants(p) {
+			r.Complete = false
 			continue
 		}
 		child := name

@@ -33,7 +33,7 @@ import (
 )
 
 // file is an entry of a layer of a test: "name=content", "name->link" for a hard
-// link, "name/" for a directory.
+// link, "name~>link" for a symbolic one, "name/" for a directory.
 func layer(t *testing.T, files ...string) v1.Layer {
 	t.Helper()
 	var buf bytes.Buffer
@@ -41,7 +41,9 @@ func layer(t *testing.T, files ...string) v1.Layer {
 	for _, f := range files {
 		h := &tar.Header{Mode: 0o644, Format: tar.FormatPAX}
 		content := ""
-		if n, link, ok := strings.Cut(f, "->"); ok {
+		if n, link, ok := strings.Cut(f, "~>"); ok {
+			h.Name, h.Linkname, h.Typeflag = n, link, tar.TypeSymlink
+		} else if n, link, ok := strings.Cut(f, "->"); ok {
 			h.Name, h.Linkname, h.Typeflag = n, link, tar.TypeLink
 		} else if n, c, ok := strings.Cut(f, "="); ok {
 			h.Name, h.Typeflag, content = n, tar.TypeReg, c
@@ -313,7 +315,7 @@ func TestIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := open(t, "oci:"+dir, image.Selection{})
-	if !root.Index || root.Digest != digest.String() || len(root.Images) != 2 || len(root.Attached) != 1 || root.Images[1].Platform != "linux/arm64" {
+	if !root.Index || !root.Complete || root.Digest != digest.String() || len(root.Images) != 2 || root.Images[1].Platform != "linux/arm64" {
 		t.Errorf("got %+v", root)
 	}
 	root = open(t, "oci:"+dir, image.Selection{Platform: "linux/arm64"})
@@ -421,6 +423,55 @@ func TestHostileLayers(t *testing.T) {
 			}
 			if !slices.Equal(seen, tc.seen) {
 				t.Errorf("got %q, want %q", seen, tc.seen)
+			}
+		})
+	}
+}
+
+// TestSymbolicLinks: a link is a gap only if it gives the name of something that is
+// looked at to content in the image that is not.
+func TestSymbolicLinks(t *testing.T) {
+	for name, tc := range map[string]struct {
+		files []string
+		gap   bool
+	}{
+		"to a name that is read":               {[]string{"a/one.lock=1", "b.lock~>a/one.lock"}, false},
+		"to a name that is not":                {[]string{"a/one=1", "b.lock~>a/one"}, true},
+		"absolute, from the root of the image": {[]string{"a/one=1", "x/b.lock~>/a/one"}, true},
+		"above the root":                       {[]string{"a/one=1", "x/b.lock~>../../../a/one"}, true},
+		"through another link":                 {[]string{"a/one=1", "l~>/a", "x/b.lock~>../l/one"}, true},
+		"to nothing":                           {[]string{"x/b.lock~>/proc/mounts"}, false},
+		"to a directory":                       {[]string{"a/one.lock=1", "b.lock~>a"}, false},
+		"in a circle":                          {[]string{"a.lock~>b.lock", "b.lock~>a.lock"}, true},
+		"gone in a later layer":                {[]string{"a/one=1", "b.lock~>a/one", "/", "b.lock=2"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			p, err := layout.Write(dir, empty.Index)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.AppendImage(build(t, layer(t, tc.files...))); err != nil {
+				t.Fatal(err)
+			}
+			files := open(t, "oci:"+dir, image.Selection{}).Images[0].Files(nil)
+			defer files.Close()
+			s := &gatehouse.Scanner{
+				Name: "locks", Doc: "Locks", Reads: "*.lock", Version: "1",
+				Want: func(f gatehouse.FileInfo) gatehouse.Want {
+					return gatehouse.Want{Scan: strings.HasSuffix(f.Path, ".lock")}
+				},
+				ScanFile: func(context.Context, *gatehouse.File, *gatehouse.Pass) error { return nil },
+			}
+			r, err := gatehouse.Scan(t.Context(), files.Target(), []*gatehouse.Scanner{s}, gatehouse.ScanOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := len(r.Coverage.Gaps) > 0; got != tc.gap {
+				t.Errorf("gaps: %+v", r.Coverage.Gaps)
+			}
+			if len(r.Coverage.Skipped) == 0 && name != "gone in a later layer" {
+				t.Error("the link is not in the ledger")
 			}
 		})
 	}

@@ -76,7 +76,11 @@ func openRegistry(ctx context.Context, text string, client *registry.Client, wan
 	}
 	digest := got.Digest.String()
 	b := remoteBlobs{ref.Context(), client, map[string][]byte{digest: got.Manifest}}
-	return load(ctx, b, text, digest, want)
+	root, err := load(ctx, b, text, digest, want)
+	if err == nil {
+		root.remote = &b
+	}
+	return root, err
 }
 
 func (b remoteBlobs) manifest(ctx context.Context, digest string) ([]byte, error) {
@@ -108,22 +112,27 @@ func (b remoteBlobs) open(ctx context.Context, d descriptor) (io.ReadCloser, err
 type dirBlobs struct{ root *os.Root }
 
 func openLayout(ctx context.Context, text string, want Selection) (*Root, error) {
-	// The directory may have colons in its name, so it is the longest part
-	// that exists.
-	dir, pick := text, ""
-	if _, err := os.Stat(dir); err != nil {
-		if i := strings.LastIndex(text, "@sha256:"); i > 0 {
-			dir, pick = text[:i], text[i+1:]
-		} else if i := strings.LastIndex(text, ":"); i > 0 {
-			dir, pick = text[:i], text[i+1:]
-		}
-	}
+	dir, pick := splitLayout(text)
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
 	b := dirBlobs{root}
 	return openIndex(ctx, b, b, dir, pick, want, root.Close)
+}
+
+// splitLayout takes tag or digest from the directory of a layout, which may have
+// colons in its name: it is the longest part that exists.
+func splitLayout(text string) (dir, pick string) {
+	if _, err := os.Stat(text); err != nil {
+		if i := strings.LastIndex(text, "@sha256:"); i > 0 {
+			return text[:i], text[i+1:]
+		}
+		if i := strings.LastIndex(text, ":"); i > 0 {
+			return text[:i], text[i+1:]
+		}
+	}
+	return text, ""
 }
 
 func (b dirBlobs) file(name string) (io.ReadCloser, error) {
@@ -407,5 +416,9 @@ func (a *archive) openSaved(ctx context.Context, file string, want Selection) (*
 	if err != nil {
 		return nil, err
 	}
-	return load(ctx, b, file, digest, want)
+	root, err := load(ctx, b, file, digest, want)
+	if err == nil {
+		root.Made = true
+	}
+	return root, err
 }
