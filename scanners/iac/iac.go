@@ -19,6 +19,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -38,7 +39,7 @@ import (
 const Name = "iac"
 
 // version changes when the same files and checks give other results.
-const version = "5"
+const version = "6"
 
 // Options changes what the scanner finds.
 type Options struct {
@@ -66,7 +67,8 @@ type File struct {
 }
 
 // overrides are checks that take the place of embedded ones whose knowledge is
-// out of date: those that take TLS 1.3 for insecure, as it is not 1.2.
+// out of date, those that take TLS 1.3 for insecure, as it is not 1.2; and a
+// library that gives the same answers in a tenth of the time.
 //
 //go:embed overrides
 var overrides embed.FS
@@ -118,7 +120,11 @@ func New(opts Options) (*gatehouse.Scanner, error) {
 // loadSets reads the checks of infrastructure, of pipelines, and of the types
 // with a model of our own, with those of the user.
 func loadSets(opts Options) (sets [3]*checks.Set, err error) {
-	if sets[0], err = checks.Load(trivychecks.EmbeddedPolicyFileSystem, overrides, trivychecks.EmbeddedLibraryFileSystem, opts.Now); err != nil {
+	better, err := fs.Sub(overrides, "overrides")
+	if err != nil {
+		return sets, err
+	}
+	if sets[0], err = checks.Load(trivychecks.EmbeddedPolicyFileSystem, better, trivychecks.EmbeddedLibraryFileSystem, opts.Now); err != nil {
 		return sets, err
 	}
 	if sets[1], err = loadPipelineChecks(opts.Now); err != nil {

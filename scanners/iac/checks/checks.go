@@ -108,9 +108,10 @@ type Set struct {
 	engines map[Type][]*engine
 }
 
-// Load reads a set. Each of the overrides, which may be nil, takes the place of the check with the
-// same id, which must exist. now is the time that checks see; if it is zero,
-// checks that look at the clock are left out.
+// Load reads a set. Each of the overrides, which may be nil, takes the place of
+// the library with the same path, or of the check with the same id, which must
+// exist. now is the time that checks see; if it is zero, checks that look at the
+// clock are left out.
 func Load(checks, overrides, libs fs.FS, now time.Time) (*Set, error) {
 	s := &Set{sources: map[string]string{}, now: now, engines: map[Type][]*engine{}}
 	files, err := regoFiles(checks)
@@ -124,8 +125,17 @@ func Load(checks, overrides, libs fs.FS, now time.Time) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read overrides of checks: %w", err)
 	}
+	libFiles, err := regoFiles(libs)
+	if err != nil {
+		return nil, fmt.Errorf("read libraries of checks: %w", err)
+	}
 	overridden := map[string]bool{} // by id: true once its check was seen
 	for name, text := range better {
+		if _, ok := libFiles[name]; ok {
+			libFiles[name] = text
+			delete(better, name)
+			continue
+		}
 		c, _, err := parseHeader(name, text)
 		if err != nil {
 			return nil, fmt.Errorf("read the override %q: %w", name, err)
@@ -134,10 +144,6 @@ func Load(checks, overrides, libs fs.FS, now time.Time) (*Set, error) {
 	}
 	if len(files) == 0 {
 		return nil, errors.New("read checks: there is none")
-	}
-	libFiles, err := regoFiles(libs)
-	if err != nil {
-		return nil, fmt.Errorf("read libraries of checks: %w", err)
 	}
 	h := sha256.New()
 	for _, group := range []map[string]string{libFiles, files, better} {
