@@ -306,6 +306,11 @@ func TestMutate(t *testing.T) {
 	if !d.Allowed || len(d.Patch) != 1 || d.Patch[0] != want {
 		t.Errorf("got %+v", d)
 	}
+	// A registry that no policy is about is not asked.
+	w.tags["elsewhere.example/app:1"] = attest.Digest(good[strings.IndexByte(good, '@')+1:])
+	if d := a.Mutate(t.Context(), request(pod, "CREATE", podWith("elsewhere.example/app:1"), "")); len(d.Patch) != 0 {
+		t.Errorf("an image that no policy is about was resolved: %+v", d.Patch)
+	}
 	// What it makes is admitted.
 	if d := a.Validate(t.Context(), request(pod, "CREATE", podWith(d.Patch[0].Value), "")); !d.Allowed {
 		t.Errorf("the pinned pod: %s", d.Message)
@@ -462,14 +467,14 @@ func TestHandler(t *testing.T) {
 			t.Errorf("%s: got %d", name, code)
 		}
 	}
-	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
-		rec := httptest.NewRecorder()
-		h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
-		if rec.Code != 200 {
-			t.Errorf("%s: got %d", path, rec.Code)
-		}
-		if path == "/metrics" && !strings.Contains(rec.Body.String(), `decisions_total{result="denied"} 1`) {
-			t.Errorf("metrics: %s", rec.Body)
-		}
+	var metrics strings.Builder
+	if h.WriteMetrics(&metrics); !strings.Contains(metrics.String(), `decisions_total{result="denied"} 1`) {
+		t.Errorf("metrics: %s", metrics.String())
+	}
+	// Another configuration, while it runs.
+	h.Use(w.admitter(t, strings.Replace(config, "registry.example/team/**", "registry.example/others/**", 1)))
+	_, out = post("/validate", review(good))
+	if response, _ = out["response"].(map[string]any); response["allowed"] != false {
+		t.Errorf("by the new configuration: %v", out)
 	}
 }

@@ -99,7 +99,7 @@ func (a *Admitter) Mutate(ctx context.Context, r *Request) Decision {
 	carriers, _ := a.carriers(r)
 	for _, c := range carriers {
 		img, err := a.parse(c.Image)
-		if err != nil || img.Digest != "" {
+		if err != nil || img.Digest != "" || len(a.policies(r.Namespace, img)) == 0 {
 			continue
 		}
 		digest, err := a.resolver.Resolve(ctx, img)
@@ -141,6 +141,18 @@ func (a *Admitter) carriers(r *Request) ([]Carrier, Decision) {
 	return carriers, Decision{}
 }
 
+// policies are the places of those that are about an image in a namespace. If there is
+// none, the registry of the image is not asked for anything.
+func (a *Admitter) policies(namespace string, img registry.Image) []int {
+	var out []int
+	for i := range a.config.Policies {
+		if a.config.Policies[i].about(namespace, img) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
 // judged is what became of one image.
 type judged struct {
 	mode    Mode   // of the policy that objects
@@ -155,12 +167,7 @@ func (a *Admitter) image(ctx context.Context, r *Request, c Carrier) judged {
 	if err != nil {
 		return judged{problem: fmt.Sprintf("container %q: %v", c.Name, err)}
 	}
-	var policies []int
-	for i := range a.config.Policies {
-		if a.config.Policies[i].about(r.Namespace, img) {
-			policies = append(policies, i)
-		}
-	}
+	policies := a.policies(r.Namespace, img)
 	if len(policies) == 0 {
 		return judged{problem: fmt.Sprintf("image %s: no policy is about it, so nothing says whether it may run in the namespace %q", img, r.Namespace)}
 	}

@@ -2,7 +2,6 @@ package admission
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,10 +12,9 @@ import (
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
-// Handler serves the webhook: POST /validate and /mutate, and GET /healthz, /readyz and
-// /metrics.
+// Handler serves the webhook: POST /validate and /mutate.
 type Handler struct {
-	admitter *Admitter
+	admitter atomic.Pointer[Admitter]
 	log      *slog.Logger
 	clock    Clock
 	busy     chan struct{}
@@ -30,20 +28,20 @@ type counters struct {
 
 // NewHandler makes the handler.
 func NewHandler(a *Admitter, log *slog.Logger, clock Clock) *Handler {
-	return &Handler{admitter: a, log: log, clock: clock, busy: make(chan struct{}, limits.MaxAdmissionRequests)}
+	h := &Handler{log: log, clock: clock, busy: make(chan struct{}, limits.MaxAdmissionRequests)}
+	h.admitter.Store(a)
+	return h
 }
 
+// Use lets another admitter decide about requests from now on.
+func (h *Handler) Use(a *Admitter) { h.admitter.Store(a) }
+
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.URL.Path == "/healthz" || r.URL.Path == "/readyz":
-		w.WriteHeader(http.StatusOK)
-	case r.URL.Path == "/metrics" && r.Method == http.MethodGet:
-		h.metrics(w)
-	case (r.URL.Path == "/validate" || r.URL.Path == "/mutate") && r.Method == http.MethodPost:
-		h.review(w, r)
-	default:
+	if r.URL.Path != "/validate" && r.URL.Path != "/mutate" || r.Method != http.MethodPost {
 		http.Error(w, "want POST /validate or /mutate", http.StatusNotFound)
+		return
 	}
+	h.review(w, r)
 }
 
 func (h *Handler) review(w http.ResponseWriter, r *http.Request) {
@@ -101,9 +99,9 @@ func (h *Handler) decide(ctx context.Context, path string, r *Request) (d Decisi
 		}
 	}()
 	if path == "/mutate" {
-		return h.admitter.Mutate(ctx, r)
+		return h.admitter.Load().Mutate(ctx, r)
 	}
-	return h.admitter.Validate(ctx, r)
+	return h.admitter.Load().Validate(ctx, r)
 }
 
 // deadline is a little before the time that the API server gives, which it says in the
@@ -116,11 +114,10 @@ func deadline(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), timeout-min(timeout/10, 500*time.Millisecond))
 }
 
-// metrics are in the text format of Prometheus.
+// WriteMetrics writes the text format of Prometheus.
 //
 // https://prometheus.io/docs/instrumenting/exposition_formats/
-func (h *Handler) metrics(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+func (h *Handler) WriteMetrics(w io.Writer) {
 	c := &h.counts
 	_, err := fmt.Fprintf(w, `# HELP gatehouse_admission_decisions_total Decisions, by result.
 # TYPE gatehouse_admission_decisions_total counter
@@ -136,7 +133,7 @@ gatehouse_admission_shed_total %d
 # TYPE gatehouse_admission_seconds_total counter
 gatehouse_admission_seconds_total %g
 `, c.admitted.Load(), c.denied.Load(), c.malformed.Load(), c.shed.Load(), time.Duration(c.seconds.Load()).Seconds())
-	if err != nil && !errors.Is(err, http.ErrHandlerTimeout) {
+	if err != nil {
 		h.log.Debug("metrics were not sent", "error", err)
 	}
 }
