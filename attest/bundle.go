@@ -21,8 +21,10 @@ type Bundle struct {
 	Envelope *Envelope
 	// Hint names the key; empty if the signer has a certificate.
 	Hint string
-	// Certificate is true if the signer has one.
+	// Certificate is true if the signer has one, and Leaf is it in DER; nil if it
+	// is not where a bundle has it.
 	Certificate bool
+	Leaf        []byte
 	// LogEntries and Timestamps count what says when it was signed.
 	LogEntries, Timestamps int
 }
@@ -48,20 +50,56 @@ type wirePublicKey struct {
 	Hint string `json:"hint"`
 }
 
+type wireCertificate struct {
+	RawBytes []byte `json:"rawBytes"`
+}
+
+type wireTimestamp struct {
+	SignedTimestamp []byte `json:"signedTimestamp"`
+}
+
+// Material is what a signature is verified with, besides the trusted root.
+type Material struct {
+	// Key is who signed, unless there is a Certificate, in DER.
+	Key         PublicKey
+	Certificate []byte
+	// LogEntries are entries of transparency logs
+	// (dev.sigstore.rekor.v1.TransparencyLogEntry) in JSON; may be empty.
+	LogEntries []jsontext.Value
+	// Timestamps are responses of timestamp authorities (RFC 3161) in DER; may be
+	// empty.
+	Timestamps [][]byte
+}
+
 // KeyBundle puts an envelope with one signature of the key into a bundle.
 func KeyBundle(e Envelope, key PublicKey) ([]byte, error) {
+	return NewBundle(e, Material{Key: key})
+}
+
+// NewBundle puts an envelope with one signature into a bundle.
+func NewBundle(e Envelope, m Material) ([]byte, error) {
 	if len(e.Signatures) != 1 {
 		return nil, fmt.Errorf("a bundle has one signature, the envelope has %d", len(e.Signatures))
 	}
-	envelope, err := e.Marshal()
-	if err != nil {
+	w := wireBundle{MediaType: BundleMediaType, VerificationMaterial: wireMaterial{LogEntries: m.LogEntries}}
+	var err error
+	if w.DSSEEnvelope, err = e.Marshal(); err != nil {
 		return nil, err
 	}
-	b, err := jsonv2.Marshal(wireBundle{
-		MediaType:            BundleMediaType,
-		VerificationMaterial: wireMaterial{PublicKey: &wirePublicKey{key.Hint()}},
-		DSSEEnvelope:         envelope,
-	})
+	material := &w.VerificationMaterial
+	if m.Certificate == nil {
+		material.PublicKey = &wirePublicKey{m.Key.Hint()}
+	} else if material.Certificate, err = jsonv2.Marshal(wireCertificate{m.Certificate}); err != nil {
+		return nil, fmt.Errorf("encode the certificate: %w", err)
+	}
+	for _, t := range m.Timestamps {
+		v, err := jsonv2.Marshal(wireTimestamp{t})
+		if err != nil {
+			return nil, fmt.Errorf("encode the timestamp: %w", err)
+		}
+		material.Timestamps.RFC3161 = append(material.Timestamps.RFC3161, v)
+	}
+	b, err := jsonv2.Marshal(w)
 	if err != nil {
 		return nil, fmt.Errorf("encode the bundle: %w", err)
 	}
@@ -99,6 +137,12 @@ func ParseBundle(b []byte) (Bundle, error) {
 	}
 	if m.PublicKey != nil {
 		out.Hint = m.PublicKey.Hint
+	}
+	if len(m.Certificate) > 0 {
+		var c wireCertificate
+		if err := jsonv2.Unmarshal(m.Certificate, &c); err == nil {
+			out.Leaf = c.RawBytes
+		}
 	}
 	if len(w.DSSEEnvelope) > 0 {
 		e, err := ParseEnvelope(w.DSSEEnvelope)

@@ -108,6 +108,9 @@ func (k PublicKey) Hint() string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
+// DER is the key in its PKIX form.
+func (k PublicKey) DER() []byte { return k.der }
+
 // PEM encodes the key as [ParsePublicKey] reads it.
 func (k PublicKey) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: k.der})

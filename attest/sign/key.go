@@ -1,9 +1,7 @@
-// Package sign signs statements with a key.
-//
-// Keys are those of cosign: what either makes, the other reads.
 package sign
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -108,31 +106,20 @@ func ParseKey(text []byte, password func() ([]byte, error)) (*Key, error) {
 // Public is the other half of the key.
 func (k *Key) Public() attest.PublicKey { return k.public }
 
-// Sign makes the envelope of a statement. The hint for the key stays empty:
-// verifiers skip a signature whose hint is not the name that they have for it.
+// Sign makes the envelope of a statement; see [Signer].
 func (k *Key) Sign(s attest.Statement) (attest.Envelope, error) {
-	return k.envelope(attest.PayloadType, s)
+	return envelope(context.Background(), k, attest.PayloadType, s)
 }
 
 // SignVerdict makes an envelope that no verifier of attestations accepts; see
 // [attest.VerdictType].
 func (k *Key) SignVerdict(s attest.Statement) (attest.Envelope, error) {
-	return k.envelope(attest.VerdictType, s)
+	return envelope(context.Background(), k, attest.VerdictType, s)
 }
 
-func (k *Key) envelope(payloadType string, s attest.Statement) (attest.Envelope, error) {
-	payload, err := s.Marshal()
-	if err != nil {
-		return attest.Envelope{}, err
-	}
-	sig, err := k.sign(attest.PAE(payloadType, payload))
-	if err != nil {
-		return attest.Envelope{}, fmt.Errorf("sign the statement: %w", err)
-	}
-	return attest.Envelope{PayloadType: payloadType, Payload: payload, Signatures: []attest.Signature{{Sig: sig}}}, nil
-}
-
-func (k *Key) sign(message []byte) ([]byte, error) {
+// SignMessage signs the message, or the SHA-256 of it unless the key is an Ed25519
+// one.
+func (k *Key) SignMessage(_ context.Context, message []byte) ([]byte, error) {
 	if _, ok := k.private.(ed25519.PrivateKey); ok {
 		return k.private.Sign(rand.Reader, message, crypto.Hash(0))
 	}

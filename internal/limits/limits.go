@@ -284,6 +284,11 @@ const (
 	// MaxTrustedRootBytes is the largest trusted root. That of the public
 	// sigstore has 7 KB; Kyverno takes 1 MiB.
 	MaxTrustedRootBytes = 4 << 20
+
+	// MaxServiceAnswerBytes is the largest answer of a certificate authority, log
+	// or timestamp authority. Those of the public sigstore have up to 20 KB, and
+	// sigstore-go stops at 1 MiB.
+	MaxServiceAnswerBytes = 1 << 20
 )
 
 // Bounds on container images.
