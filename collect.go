@@ -43,6 +43,7 @@ func (s *scan) report() *Report {
 		r.Coverage.Gaps = append(r.Coverage.Gaps, res.Gaps...)
 		r.LicenseTexts = append(r.LicenseTexts, res.LicenseTexts...)
 		r.Ignores = append(r.Ignores, res.Ignores...)
+		r.SBOMs = append(r.SBOMs, res.SBOMs...)
 	}
 	for k, sc := range s.scanners {
 		r.Coverage.Scanners[k] = ScannerCoverage{Name: sc.Name, Version: sc.Version, Reads: sc.Reads,
@@ -84,6 +85,7 @@ func (s *scan) report() *Report {
 	slices.SortFunc(r.Coverage.Skipped, func(a, b Skip) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortFunc(r.Coverage.Gaps, compareGaps)
 	slices.SortStableFunc(r.Ignores, compareIgnores)
+	slices.SortStableFunc(r.SBOMs, compareSBOMs)
 	slices.SortFunc(r.Documents, func(a, b Document) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Index, b.Index))
 	})

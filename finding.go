@@ -489,6 +489,11 @@ type Component struct {
 	// source of advisories knows its kind, or the database has none. Empty if
 	// it was compared with what is known, or a gap says why not.
 	Unmatched string `json:"unmatched,omitempty"`
+	// Source is the source package that a package of an operating system was
+	// built from, as "name version", and Module its module stream of rpm, as
+	// "name:stream:version:context". Both may be empty.
+	Source string `json:"source,omitempty"`
+	Module string `json:"module,omitempty"`
 	// Layer is the index of the layer of the image that has it, from 1; 0 if it
 	// is in no image.
 	Layer int `json:"layer,omitempty"`

@@ -15,7 +15,7 @@ func JoinPlatforms(target TargetInfo, names []string, parts []*Report) (*Report,
 	out := *parts[0]
 	target.Files, target.Bytes = 0, 0
 	out.Target = target
-	out.Findings, out.Components, out.Documents, out.LicenseTexts, out.Ignores = []Finding{}, []Component{}, nil, nil, nil
+	out.Findings, out.Components, out.Documents, out.LicenseTexts, out.Ignores, out.SBOMs = []Finding{}, []Component{}, nil, nil, nil, nil
 	out.Coverage = Coverage{Files: []FileCoverage{}, Skipped: []Skip{}, Scanners: slices.Clone(out.Coverage.Scanners), Gaps: []Gap{}}
 	out.Stats = Stats{}
 	findings, components, others := map[string]int{}, map[string]int{}, map[string]bool{}
@@ -61,6 +61,13 @@ func JoinPlatforms(target TargetInfo, names []string, parts []*Report) (*Report,
 				return nil, err
 			} else if isNew {
 				out.Ignores = append(out.Ignores, g)
+			}
+		}
+		for _, b := range part.SBOMs {
+			if isNew, err := addSame(others, "sbom", b); err != nil {
+				return nil, err
+			} else if isNew {
+				out.SBOMs = append(out.SBOMs, b)
 			}
 		}
 		out.Coverage.join(part.Coverage, platform, i == 0)
@@ -167,6 +174,7 @@ func (r *Report) sortJoined() {
 	slices.SortStableFunc(r.Components, compareComponents)
 	slices.SortStableFunc(r.LicenseTexts, compareLicenseTexts)
 	slices.SortStableFunc(r.Ignores, compareIgnores)
+	slices.SortStableFunc(r.SBOMs, compareSBOMs)
 	slices.SortStableFunc(r.Documents, func(a, b Document) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Index, b.Index))
 	})

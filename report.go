@@ -27,6 +27,9 @@ type Report struct {
 	// empty if there are none. Secrets that comments and lists suppress are not
 	// among them.
 	Ignores []Ignore `json:"ignores,omitempty"`
+	// SBOMs are the bills of materials that were read, sorted by path; empty if
+	// there are none. What they list is among the components.
+	SBOMs []SBOM `json:"sboms,omitempty"`
 	// Compliance says for each spec that was asked for which controls hold;
 	// empty if none was.
 	Compliance []Compliance `json:"compliance,omitempty"`
@@ -66,6 +69,9 @@ type ImageInfo struct {
 	// Index is the digest of the index that the image was taken from; empty if
 	// it was not. It is the digest of the target if all platforms were looked at.
 	Index string `json:"index,omitempty"`
+	// Made is true if the image came without a manifest, as older versions of
+	// docker save write it: then no registry has one with the digest.
+	Made bool `json:"made,omitempty"`
 	// Platforms are those that were looked at, in the order of the index; at
 	// least one.
 	Platforms []ImagePlatform `json:"platforms"`

@@ -177,6 +177,7 @@ type result struct {
 
 	LicenseTexts []LicenseText `json:"license_texts,omitempty"`
 	Ignores      []Ignore      `json:"ignores,omitempty"`
+	SBOMs        []SBOM        `json:"sboms,omitempty"`
 	// Judged is for [ScannerCoverage].
 	Judged map[string]int `json:"judged,omitempty"`
 	Skip   string         `json:"skip,omitempty"`

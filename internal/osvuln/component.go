@@ -54,7 +54,11 @@ func (s *System) Components(packages []ospkg.Package) []gatehouse.Component {
 	}
 	for i := range packages {
 		p, c := &packages[i], &list[i]
-		c.Location.Line, c.Licenses, c.Installed = p.Line, p.Licenses, true
+		c.Location.Line, c.Licenses, c.Hashes, c.Installed = p.Line, p.Licenses, p.Hashes, true
+		c.Module = p.Module
+		if p.Source != "" {
+			c.Source = strings.TrimSpace(p.Source + " " + p.SourceVersion)
+		}
 		for _, name := range p.DependsOn {
 			if to := byName[name]; to != "" && to != c.Purl {
 				c.DependsOn = append(c.DependsOn, to)
