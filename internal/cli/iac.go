@@ -79,21 +79,7 @@ func regoFiles(dir string) ([]iac.File, error) {
 }
 
 func (a *app) iacCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "iac",
-		Short: "List the checks of infrastructure and pipelines",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	group := &cobra.Command{
-		Use:   "rules",
-		Short: "List the checks of infrastructure and pipelines",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	group.AddCommand(a.iacRulesListCommand(), a.iacRulesShowCommand())
-	cmd.AddCommand(group)
-	return cmd
+	return group("iac", "List the checks of infrastructure and pipelines", group("rules", "List the checks of infrastructure and pipelines", a.iacRulesListCommand(), a.iacRulesShowCommand()))
 }
 
 // iacRules lists the checks of the configuration and of the flags.

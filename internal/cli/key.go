@@ -18,14 +18,7 @@ import (
 )
 
 func (a *app) keyCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "key",
-		Short: "Make and show keys that sign attestations",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.keyGenerateCommand(), a.keyPublicCommand())
-	return cmd
+	return group("key", "Make and show keys that sign attestations", a.keyGenerateCommand(), a.keyPublicCommand())
 }
 
 func (a *app) keyGenerateCommand() *cobra.Command {

@@ -17,14 +17,8 @@ import (
 )
 
 func (a *app) policyCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "policy",
-		Short: "Evaluate, test, list and explain policies",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.policyEvalCommand(), a.policyTestCommand(), a.policyListCommand(), a.policyExplainCommand(), a.jsonnetCommand())
-	return cmd
+	return group("policy", "Evaluate, test, list and explain policies",
+		a.policyEvalCommand(), a.policyTestCommand(), a.policyListCommand(), a.policyExplainCommand(), a.jsonnetCommand())
 }
 
 // loadPolicies loads what check would load in the current directory.

@@ -17,21 +17,7 @@ import (
 )
 
 func (a *app) secretsCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "secrets",
-		Short: "List and test the rules for secrets",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	group := &cobra.Command{
-		Use:   "rules",
-		Short: "List and test the rules for secrets",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	group.AddCommand(a.secretRulesListCommand(), a.secretRulesTestCommand())
-	cmd.AddCommand(group)
-	return cmd
+	return group("secrets", "List and test the rules for secrets", group("rules", "List and test the rules for secrets", a.secretRulesListCommand(), a.secretRulesTestCommand()))
 }
 
 // secretRules are the options of the configuration, with files of rules that a

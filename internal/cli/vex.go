@@ -13,14 +13,7 @@ import (
 )
 
 func (a *app) vexCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "vex",
-		Short: "Make statements about vulnerabilities",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.vexCreateCommand())
-	return cmd
+	return group("vex", "Make statements about vulnerabilities", a.vexCreateCommand())
 }
 
 func (a *app) vexCreateCommand() *cobra.Command {

@@ -11,14 +11,7 @@ import (
 )
 
 func (a *app) waiverCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "waiver",
-		Short: "Inspect waivers",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.waiverListCommand())
-	return cmd
+	return group("waiver", "Inspect waivers", a.waiverListCommand())
 }
 
 func (a *app) waiverListCommand() *cobra.Command {
