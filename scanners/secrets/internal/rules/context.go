@@ -16,6 +16,39 @@ var hashes = regexp.MustCompile(`(?i)(?:\bh1[:=]|sha-?(?:1|224|256|384|512)(?:su
 // gitleaks list: the name before the value decides.
 var public = regexp.MustCompile(`(?i)(?:pub(?:lic)?_?-?key|\bpk|public)\w*["']?\s*[:=]+\s*["']?$`)
 
+// hashOf are names of hashes of what everybody may read, and tagged what stands
+// between a name with "api" or "key" in it and the tag of a container image.
+var (
+	hashOf = regexp.MustCompile(`(?i)(?:config|content|file|commit|tree|block|body|spec|template)_?hash["']?\s*[:=]+\s*["']?$`)
+	tagged = regexp.MustCompile(`(?i)\bimage["']?\s*[:=]\s*["']?[\w./-]+:$`)
+)
+
+// host is a name of the DNS below one of the domains that programs use in names.
+var host = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?\.){1,6}(?:com|dev|internal|io|local|net|org|svc)(?:/[a-z][a-z0-9./-]*)?$`)
+
+// nodeID is the id of a node in the API of GitHub, which everybody may read:
+// https://docs.github.com/en/graphql/guides/using-global-node-ids.
+var nodeID = regexp.MustCompile(`^[A-Z]{1,6}_kw[A-Za-z0-9_-]{8,60}$`)
+
+// commentSaysNo is what stands behind a value of which its author says that it is
+// not real.
+var commentSaysNo = regexp.MustCompile(`^["'\x60,;)\]}\s]{0,8}(?://|#|/\*|--)\s*(?i:(?:this is )?(?:just )?an? |only )?(?i:fake|dummy|bogus|mock(?:ed)?|made[ -]up|not (?:an? )?real|invalid)\b`)
+
+// maxImage is how long the name of an image may be, with what stands before it.
+const maxImage = 160
+
+// maxComment is how far a comment behind a value is read.
+const maxComment = 80
+
+// behind is what stands on the line after the match.
+func behind(t *Text) []byte {
+	after := t.All[t.Whole.End:min(len(t.All), t.Whole.End+maxComment)]
+	if i := bytes.IndexByte(after, '\n'); i >= 0 {
+		after = after[:i]
+	}
+	return after
+}
+
 // saysNo are names of values that are meant not to work.
 var saysNo = regexp.MustCompile(`(?i)invalid|fake|dummy|mock|bogus|placeholder|example|non_?match|mismatch|wrong|not_?real`)
 
@@ -87,7 +120,7 @@ func hexRuns(text []byte) int {
 var slashed = regexp.MustCompile(`^[\w.-]*(?:/[a-z][a-z_.-]*){2,}$`)
 
 // named is a name and a value.
-var named = regexp.MustCompile(`^[A-Za-z_]{3,30}=[^=]`)
+var named = regexp.MustCompile(`^[A-Za-z_](?:[A-Za-z_]|\.[A-Za-z_]){2,29}=[^=]`)
 
 // joined is a name of words and short numbers, in one case each.
 var joined = regexp.MustCompile(`^(?:[A-Z]?[a-z]{1,12}|[A-Z]{1,12})\d{0,2}(?:[-_.](?:(?:[A-Z]?[a-z]{1,12}|[A-Z]{1,12})\d{0,2}|\d{1,3}))+$`)
@@ -108,7 +141,7 @@ func unlikely(t *Text, judged bool) string {
 		return "its name says that it is not real"
 	case list.Match(head):
 		return "it is an item of a list, and what looks like its name is another one"
-	case hashes.Match(before):
+	case hashes.Match(before), hashOf.Match(before) && hexadecimal.Match(t.secret()):
 		return "the name of a hash stands before it"
 	case public.Match(before):
 		return "it is the public half of a key"
@@ -118,6 +151,12 @@ func unlikely(t *Text, judged bool) string {
 		return "its name is that of something public"
 	case publicKeys.Match(t.secret()):
 		return "it is a public key"
+	case tagged.Match(t.All[max(0, t.Secret.Start-maxImage):t.Secret.Start]):
+		return "it is the tag of an image"
+	case host.Match(t.secret()):
+		return "it is the name of a host"
+	case nodeID.Match(t.secret()):
+		return "it is the id of something at GitHub"
 	case !judged && (slashed.Match(t.secret()) || named.Match(t.secret()) || joined.Match(t.secret())):
 		return "it is a name, a path, or a name and a value"
 	case inVectors(t):

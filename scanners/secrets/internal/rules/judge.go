@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"encoding/base64"
 	"strings"
 	"unicode/utf8"
@@ -36,13 +37,16 @@ func (r *Rule) Judge(t *Text) (gatehouse.Confidence, string) {
 	if r.doubt != nil {
 		doubt = r.doubt(t)
 	}
+	if doubt == "" && commentSaysNo.Match(behind(t)) {
+		doubt = "the comment behind it says that it is not real"
+	}
 	switch v, why := value.Structure(checked); {
 	case v == value.Broken:
 		return gatehouse.ConfidenceLow, why
 	case v == value.Sound:
 		return gatehouse.ConfidenceHigh, why
-	case v == value.Odd && made != "":
-		return gatehouse.ConfidenceLow, why + ", and " + made
+	case v == value.Odd && cmp.Or(made, doubt) != "":
+		return gatehouse.ConfidenceLow, why + ", and " + cmp.Or(made, doubt)
 	case v == value.Odd:
 		return gatehouse.ConfidenceMedium, why
 	case made != "":

@@ -223,6 +223,9 @@ func judgeURL(t *Text) string {
 		host = string(after[1:])
 	}
 	switch {
+	case password == "x-oauth-basic" && strings.Trim(user, "x*.X-_") == "":
+		// At GitHub the name of the user is the token then.
+		return "it is what stands for no password, and the name is masked"
 	case strings.EqualFold(user, password):
 		return "the password is the name of the user"
 	case local.MatchString(host):

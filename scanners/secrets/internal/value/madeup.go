@@ -81,7 +81,7 @@ var words = []string{
 	"example", "changeme", "change_me", "change-me", "placeholder", "your_", "your-", "yourkey", "yourtoken", "yoursecret", "yourapi", "yourpass",
 	"dummy", "insert", "redacted", "replace", "sample", "foobar", "xxxxx", "-here", "_here", "-token-", "my_secret", "my-secret", "mysecret", "mytoken",
 	"fake_", "fake-", "fakekey", "faketoken", "fakesecret", "notreal", "not_real", "not-real", "not-a-real", "not_a_real", "lorem", "deadbeef",
-	"todo_", "fixme", "masked", "hidden", "*****", ".....", "#####",
+	"todo_", "fixme", "invalid", "masked", "hidden", "*****", ".....", "#####",
 }
 
 func placeholder(low string) string {

@@ -91,7 +91,7 @@ var hashed = regexp.MustCompile(`^\$(?:2[abxy]|apr1|[156y]|7|gy|argon2\w{0,2}|sc
 var template = regexp.MustCompile(`\$\{|\$\(|\{\{|\}\}|\{[\w.:!]*\}|<[/A-Za-z][\w .:/-]*>|#\{|%[A-Z_]+%|^%[-+.\d]*[a-z]$|^\$[A-Za-z_]|%\(\w+\)s|<%|%>|^@[A-Za-z_.]+@$|^!(?:Ref|vault|Sub|GetAtt|env)\b|^ENC[\[(]|^arn:|\\n|\\t`)
 
 // expression is a part of a program, a path, an address or a rule.
-var expression = regexp.MustCompile(`[A-Za-z_]\w*\(|\(\)|^(?:\.{0,2}|~)/|^[A-Za-z]:\\|://|=>|\[\]|\[['"]|&&|\|\||^\w+(?::\w+)?(?:\|\w+(?:[:=][\w,]+)?)+$` +
+var expression = regexp.MustCompile(`[A-Za-z_]\w*\(|\(\)|^(?:\.{0,2}|~)/|^[A-Za-z]:\\|://|=>|[!=]==|\[\]|\[['"]|&&|\|\||^\w+(?::\w+)?(?:\|\w+(?:[:=][\w,]+)?)+$` +
 	`|^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\.(?i:txt|json|ya?ml|pem|key|crt|js|ts|tsx|jsx|vue|py|go|java|html?|php|rb|properties|env|cfg|conf|ini|md|log|csv|xml|sh|css|png|svg)$` +
 	`|^(?:[\w-]+/){1,}[\w.-]*$|^[\w-]+(?:\.[A-Za-z_]+)+$|^\^|^/.*/\w*$|^[,;:&=.)\]]|^[\w-]+(?:\.[\w-]+)+:\d{2,5}(?:/.*)?$|^(?:unix|urn):|^localhost:\d+|^\{["\\]|\w:$`)
 
