@@ -3,7 +3,6 @@ package iac
 import (
 	"fmt"
 
-	"github.com/aquasecurity/trivy/pkg/iac/adapters/terraform/aws"
 	"github.com/aquasecurity/trivy/pkg/iac/adapters/terraform/azure"
 	"github.com/aquasecurity/trivy/pkg/iac/adapters/terraform/cloudstack"
 	"github.com/aquasecurity/trivy/pkg/iac/adapters/terraform/digitalocean"
@@ -27,7 +26,7 @@ func adapt(modules tf.Modules) (*state.State, []error) {
 		name  string
 		adapt func()
 	}{
-		{"aws", func() { s.AWS = aws.Adapt(modules) }},
+		{"aws", func() { s.AWS = adaptAWS(modules, bucketsAtOnce) }},
 		{"azure", func() { s.Azure = azure.Adapt(modules) }},
 		{"cloudstack", func() { s.CloudStack = cloudstack.Adapt(modules) }},
 		{"digitalocean", func() { s.DigitalOcean = digitalocean.Adapt(modules) }},
