@@ -197,6 +197,13 @@ func (l *Layer) String() string {
 	if l.Base {
 		s += " of the base image"
 	}
+	if made := strings.Join(strings.Fields(l.Instruction), " "); made != "" {
+		const max = 80
+		if r := []rune(made); len(r) > max {
+			made = string(r[:max]) + "…"
+		}
+		s += " (" + made + ")"
+	}
 	if l.Hidden {
 		s += "; a later layer deletes or replaces the file, but it is still in the image"
 	}

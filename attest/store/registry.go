@@ -147,13 +147,49 @@ func (r *Registry) Put(ctx context.Context, subject attest.Digest, bundle []byte
 			return fmt.Errorf("list the attestation at %s@%s: %w", r.repository, subject, err)
 		}
 	}
-	for _, d := range old {
-		// Some registries delete nothing; then it stays, and is only older.
-		if err := remote.Delete(r.repository.Digest(d.Digest.String()), r.client.Remote(ctx)...); err != nil && !refused(err) {
-			return fmt.Errorf("detach the older attestation %s: %w", d.Digest, err)
+	// Some registries delete nothing; then it stays, and is only older.
+	_, err = r.remove(ctx, subject, old, api)
+	return err
+}
+
+// Detach detaches the attestations of the predicate type that drop accepts. It
+// returns those that are still there, as the registry deletes nothing.
+func (r *Registry) Detach(ctx context.Context, subject attest.Digest, predicateType string, drop func(attest.Attestation) bool) ([]attest.Digest, error) {
+	old, err := r.superseded(ctx, subject, predicateType, drop)
+	if err != nil || len(old) == 0 {
+		return nil, err
+	}
+	api, err := r.hasReferrers(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	if !api {
+		if err := r.writeIndex(ctx, subject, old); err != nil {
+			return nil, fmt.Errorf("list the attestations at %s@%s: %w", r.repository, subject, err)
 		}
 	}
-	return nil
+	return r.remove(ctx, subject, old, api)
+}
+
+// remove deletes manifests, and returns those that the registry does not delete.
+func (r *Registry) remove(ctx context.Context, subject attest.Digest, old []v1.Descriptor, api bool) (left []attest.Digest, err error) {
+	for _, d := range old {
+		err := remote.Delete(r.repository.Digest(d.Digest.String()), r.client.Remote(ctx)...)
+		if err == nil && !api {
+			// In some registries the tag outlives the manifest.
+			if err = remote.Delete(r.repository.Tag(ownTags(subject)+d.Digest.Hex[:16]), r.client.Remote(ctx)...); err != nil && refused(err) {
+				err = nil
+			}
+		}
+		switch {
+		case err == nil || notFound(err):
+		case refused(err):
+			left = append(left, attest.Digest(d.Digest.String()))
+		default:
+			return left, fmt.Errorf("detach the older attestation %s: %w", d.Digest, err)
+		}
+	}
+	return left, nil
 }
 
 func refused(err error) bool {

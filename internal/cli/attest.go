@@ -10,9 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse/attest/sign"
 	"github.com/gatehouse-sec/gatehouse/attest/store"
 	"github.com/gatehouse-sec/gatehouse/internal/config"
+	"github.com/gatehouse-sec/gatehouse/internal/image"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/internal/render"
 )
@@ -65,6 +67,11 @@ is no pass is written to NAME.verdict.json, in a form that no verifier takes for
 an attestation, and a summary of an earlier pass is removed. The report goes to
 NAME.report.json; the summary has its digest.
 
+PATH may be an image, as for check. Its index and all its platforms are what is
+attested. To an image in a registry, the attestation is attached as well, in the
+form that cosign reads, and takes the place of an older one of the same key and
+verifier.
+
 With --predicate, the predicate in FILE is signed instead, and nothing is judged.`,
 		Example: `  gatehouse attest . --key release.key
   gatehouse attest app.tar.gz --key release.key --resource-uri https://dl.example/app.tar.gz
@@ -84,11 +91,12 @@ With --predicate, the predicate in FILE is signed instead, and nothing is judged
 	at.register(cmd)
 	cmd.Flags().StringVar(&predicate, "predicate", "", "file with a predicate in JSON to sign instead of a verdict")
 	cmd.Flags().StringVar(&predicateType, "type", "", "type of the predicate: a URI, or such as cyclonedx, spdxjson, openvex, slsaprovenance1")
+	cmd.AddCommand(a.attestLintCommand())
 	return cmd
 }
 
 // attestVerdict signs the verdict and stores it.
-func (a *app) attestVerdict(f attestFlags, key *sign.Key, j *judged, path string) error {
+func (a *app) attestVerdict(ctx context.Context, f attestFlags, key *sign.Key, j *judged, path string, plainHTTP bool) error {
 	name := cmp.Or(f.name, artifactName(path))
 	var report bytes.Buffer
 	renderJSON, err := render.ByName("json")
@@ -99,13 +107,17 @@ func (a *app) attestVerdict(f attestFlags, key *sign.Key, j *judged, path string
 		return err
 	}
 	sum := sha256.Sum256(report.Bytes())
-	subject, err := subjectOf(j.report, name)
+	subjects, err := subjectsOf(j.report, name)
+	if err != nil {
+		return err
+	}
+	at, err := newAttestPlace(f, name, path, plainHTTP)
 	if err != nil {
 		return err
 	}
 	s, err := attest.NewVSA(j.report, &j.verdict, attest.VSAOptions{
-		Subject:      []attest.ResourceDescriptor{subject},
-		ResourceURI:  cmp.Or(f.resourceURI, defaultResourceURI(name)),
+		Subject:      subjects,
+		ResourceURI:  cmp.Or(f.resourceURI, at.resourceURI(path)),
 		VerifierID:   f.verifierID,
 		PolicyURI:    cmp.Or(f.policyURI, "urn:gatehouse:policy:"+j.verdict.Policy.Digest),
 		ReportDigest: attest.Digest("sha256:" + hex.EncodeToString(sum[:])),
@@ -113,18 +125,21 @@ func (a *app) attestVerdict(f attestFlags, key *sign.Key, j *judged, path string
 	if err != nil {
 		return err
 	}
-	dir := store.Dir(f.dir)
+	ours := func(old attest.Attestation) bool { return madeBy(key, f.verifierID, old) }
 	if j.verdict.Outcome != gatehouse.OutcomePass {
 		e, err := key.SignVerdict(s)
 		if err != nil {
 			return err
 		}
-		file, err := dir.PutVerdict(name, e)
+		file, err := at.dir.PutVerdict(name, e)
 		if err != nil {
 			return err
 		}
 		a.say("the verdict is no pass: it is signed in %s, which is no attestation", file)
-	} else if err := a.storeStatement(dir, key, name, store.KindSummary, s); err != nil {
+		if err := a.detach(ctx, at, s, ours); err != nil {
+			return err
+		}
+	} else if err := a.storeStatement(ctx, at, key, store.KindSummary, s, j.verdict.Time, ours); err != nil {
 		return err
 	}
 	return writeFile(filepath.Join(f.dir, name+endReport), func(w io.Writer) error {
@@ -133,7 +148,9 @@ func (a *app) attestVerdict(f attestFlags, key *sign.Key, j *judged, path string
 	})
 }
 
-func (a *app) storeStatement(dir store.Dir, key *sign.Key, name, kind string, s attest.Statement) error {
+// storeStatement signs a statement and stores it. What supersedes accepts goes
+// from the registry; nil keeps everything there.
+func (a *app) storeStatement(ctx context.Context, at attestPlace, key *sign.Key, kind string, s attest.Statement, now time.Time, supersedes func(attest.Attestation) bool) error {
 	e, err := key.Sign(s)
 	if err != nil {
 		return err
@@ -142,12 +159,12 @@ func (a *app) storeStatement(dir store.Dir, key *sign.Key, name, kind string, s 
 	if err != nil {
 		return err
 	}
-	files, err := dir.Put(name, kind, e, bundle)
+	files, err := at.dir.Put(at.name, kind, e, bundle)
 	if err != nil {
 		return err
 	}
 	a.say("the attestation is in %s", strings.Join(files, ", "))
-	return nil
+	return a.attach(ctx, at, s, bundle, now, supersedes)
 }
 
 // attestPredicate signs a predicate that somebody else made.
@@ -179,18 +196,22 @@ func (a *app) attestPredicate(ctx context.Context, scan *scanFlags, f attestFlag
 		return err
 	}
 	name := cmp.Or(f.name, artifactName(path))
-	subject, err := subjectOf(report, name)
+	subjects, err := subjectsOf(report, name)
 	if err != nil {
 		return err
 	}
-	s, err := attest.NewStatement([]attest.ResourceDescriptor{subject}, uri, jsontext.Value(data))
+	at, err := newAttestPlace(f, name, path, scan.image.plainHTTP)
+	if err != nil {
+		return err
+	}
+	s, err := attest.NewStatement(subjects, uri, jsontext.Value(data))
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	if uri == kind { // a URI is no name of a file
 		kind = "predicate-" + shortHash(uri)
 	}
-	return a.storeStatement(store.Dir(f.dir), key, name, kind, s)
+	return a.storeStatement(ctx, at, key, kind, s, a.now(), nil)
 }
 
 func shortHash(s string) string {
@@ -214,6 +235,9 @@ func (a *app) digestTarget(ctx context.Context, f *scanFlags, path, attestations
 	}
 	if err := f.apply(cfg); err != nil {
 		return nil, err
+	}
+	if image.IsReference(path) {
+		return imageDigests(ctx, f, path)
 	}
 	if err := leaveOutAttestations(cfg, path, attestations); err != nil {
 		return nil, err
@@ -240,25 +264,44 @@ func (a *app) digestTarget(ctx context.Context, f *scanFlags, path, attestations
 	return report, nil
 }
 
-// subjectOf is what was scanned: for a file its own digest, for a directory that of
-// the listing of all files; see [gatehouse.TargetInfo].
-func subjectOf(r *gatehouse.Report, name string) (attest.ResourceDescriptor, error) {
-	digest := r.Target.Digest
-	if r.Target.Kind == gatehouse.TargetFile {
+// subjectsOf is what was scanned: for a file its own digest, for a directory that of
+// the listing of all files; see [gatehouse.TargetInfo]. An image has that of its
+// index and of its manifest for each platform.
+func subjectsOf(r *gatehouse.Report, name string) ([]attest.ResourceDescriptor, error) {
+	digests := []string{r.Target.Digest}
+	switch r.Target.Kind {
+	case gatehouse.TargetFile:
 		if len(r.Coverage.Files) != 1 || r.Coverage.Files[0].SHA256 == "" {
-			return attest.ResourceDescriptor{}, fmt.Errorf("the file %s was not read as a whole, so it has no digest", r.Target.Name)
+			return nil, fmt.Errorf("the file %s was not read as a whole, so it has no digest", r.Target.Name)
 		}
-		digest = "sha256:" + r.Coverage.Files[0].SHA256
+		digests[0] = "sha256:" + r.Coverage.Files[0].SHA256
+	case gatehouse.TargetImage:
+		if r.Target.Image.Made {
+			return nil, fmt.Errorf("%s was written by a docker save that keeps no manifest, so it is not known which digest the image has in a registry: attest it there, or as an OCI archive", r.Target.Name)
+		}
+		for _, p := range r.Target.Image.Platforms {
+			if !slices.Contains(digests, p.Digest) {
+				digests = append(digests, p.Digest)
+			}
+		}
 	}
-	d, err := attest.ParseDigest(digest)
-	if err != nil {
-		return attest.ResourceDescriptor{}, err
+	var out []attest.ResourceDescriptor
+	for _, digest := range digests {
+		d, err := attest.ParseDigest(digest)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, attest.ResourceDescriptor{Name: name, Digest: map[string]string{"sha256": d.Hex()}})
 	}
-	return attest.ResourceDescriptor{Name: name, Digest: map[string]string{"sha256": d.Hex()}}, nil
+	return out, nil
 }
 
-// artifactName is the last part of the path, that of the directory for ".".
+// artifactName is the last part of the path, that of the directory for ".", or of
+// the repository of an image.
 func artifactName(path string) string {
+	if image.IsReference(path) {
+		return image.Repository(path)
+	}
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs
 	}
@@ -268,6 +311,9 @@ func artifactName(path string) string {
 // leaveOutAttestations excludes the files of the directory of attestations, if it is
 // in the target: the digest of the target would change with each of them.
 func leaveOutAttestations(cfg *config.Config, target, dir string) error {
+	if image.IsReference(target) {
+		return nil
+	}
 	root, err := filepath.Abs(target)
 	if err != nil {
 		return err
@@ -288,6 +334,3 @@ func leaveOutAttestations(cfg *config.Config, target, dir string) error {
 
 // endReport ends the name of the report that a summary has the digest of.
 const endReport = ".report.json"
-
-// defaultResourceURI is what consumers can compute from the name alone.
-func defaultResourceURI(name string) string { return "pkg:generic/" + url.PathEscape(name) }

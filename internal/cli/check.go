@@ -67,7 +67,7 @@ func (a *app) check(cmd *cobra.Command, f *checkFlags, args []string) error {
 	}
 	if key != nil {
 		path, _ := targetArg(args)
-		if err := a.attestVerdict(f.attestFlags, key, j, path); err != nil {
+		if err := a.attestVerdict(cmd.Context(), f.attestFlags, key, j, path, f.image.plainHTTP); err != nil {
 			return fmt.Errorf("the verdict was %s, but it was not attested: %w", j.verdict.Outcome, err)
 		}
 	}

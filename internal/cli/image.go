@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse/internal/config"
 	"github.com/gatehouse-sec/gatehouse/internal/image"
 	"github.com/gatehouse-sec/gatehouse/internal/registry"
+	"github.com/gatehouse-sec/gatehouse/scanners/secrets"
 )
 
 // imageFlags say how images are opened.
@@ -76,13 +77,13 @@ func (a *app) scanPlatform(ctx context.Context, client *registry.Client, baseRef
 	if err != nil {
 		return nil, err
 	}
-	files.Attribute(report, base)
+	files.Attribute(report, base, secrets.Mask())
 	return report, nil
 }
 
 // joinImages makes one report of those of all platforms.
 func joinImages(root *image.Root, ref string, names []string, parts []*gatehouse.Report, attached []gatehouse.Attached) (*gatehouse.Report, error) {
-	info := &gatehouse.ImageInfo{Attached: attached}
+	info := &gatehouse.ImageInfo{Made: root.Made, Attached: attached}
 	if root.Index {
 		info.Index = root.Digest
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse/attest/sigstore"
 	"github.com/gatehouse-sec/gatehouse/attest/store"
 	"github.com/gatehouse-sec/gatehouse/internal/config"
+	"github.com/gatehouse-sec/gatehouse/internal/image"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/internal/registry"
 )
@@ -126,21 +127,21 @@ func (a *app) verify(ctx context.Context, f *verifyFlags, args []string) error {
 
 // artifact is what is to be verified, and the attestations that there are.
 func (a *app) artifact(ctx context.Context, f *verifyFlags, path string) (attest.Artifact, []attest.Attestation, error) {
-	if image, ok := imageArgument(path); ok {
-		return a.imageArtifact(ctx, f, image)
+	if image.IsRemote(path) {
+		return a.imageArtifact(ctx, f, path)
 	}
 	report, err := a.digestTarget(ctx, &f.scanFlags, path, f.dir)
 	if err != nil {
 		return attest.Artifact{}, nil, err
 	}
 	name := cmp.Or(f.name, artifactName(path))
-	subject, err := subjectOf(report, name)
+	subjects, err := subjectsOf(report, name)
 	if err != nil {
 		return attest.Artifact{}, nil, err
 	}
-	artifact := attest.Artifact{Digest: subject.SHA256(), ResourceURIs: f.resourceURIs}
+	artifact := attest.Artifact{Digest: subjects[0].SHA256(), ResourceURIs: f.resourceURIs}
 	if len(artifact.ResourceURIs) == 0 {
-		artifact.ResourceURIs = []string{defaultResourceURI(name)}
+		artifact.ResourceURIs = []string{defaultResourceURI(path, name)}
 	}
 	found, err := f.attestations(ctx, artifact.Digest)
 	return artifact, found, err
@@ -167,17 +168,6 @@ func (a *app) imageArtifact(ctx context.Context, f *verifyFlags, image string) (
 		a.say("%d requests to registries", client.Requests())
 	}
 	return artifact, found, err
-}
-
-// imageArgument tells an image from a path: what is there is a path, and so is what
-// looks like one.
-func imageArgument(arg string) (string, bool) {
-	if _, err := os.Lstat(arg); err == nil || strings.HasPrefix(arg, ".") || filepath.IsAbs(arg) {
-		return "", false
-	}
-	registry, rest, ok := strings.Cut(arg, "/")
-	isHost := strings.ContainsAny(registry, ".:") || registry == "localhost"
-	return arg, ok && isHost && strings.ContainsAny(rest, ":@")
 }
 
 func (a *app) verifyTime(f *verifyFlags) (time.Time, error) {

@@ -46,8 +46,9 @@ func (img *Image) BuiltOn(base *Image, reference string) (*gatehouse.BaseImage, 
 }
 
 // Attribute says in the report which image it is about, and of each finding and
-// package which layer it is in. The base may be nil.
-func (f *FS) Attribute(r *gatehouse.Report, base *gatehouse.BaseImage) {
+// package which layer it is in. The base may be nil. What made a layer may quote
+// secrets, which mask is to mask.
+func (f *FS) Attribute(r *gatehouse.Report, base *gatehouse.BaseImage, mask func(string) string) {
 	img := f.image
 	p := gatehouse.ImagePlatform{
 		Platform: img.Platform, Digest: img.Digest, Base: base, Layers: []gatehouse.Layer{},
@@ -57,7 +58,7 @@ func (f *FS) Attribute(r *gatehouse.Report, base *gatehouse.BaseImage) {
 		p.Created = img.Details.Created.UTC().Format(time.RFC3339)
 	}
 	for i, l := range img.Layers {
-		p.Layers = append(p.Layers, gatehouse.Layer{Index: i + 1, Digest: l.Digest, DiffID: l.DiffID, Instruction: l.Instruction, Base: base != nil && i < base.Layers})
+		p.Layers = append(p.Layers, gatehouse.Layer{Index: i + 1, Digest: l.Digest, DiffID: l.DiffID, Instruction: mask(l.Instruction), Base: base != nil && i < base.Layers})
 	}
 	for _, s := range r.Coverage.Scanners {
 		p.Scanners = append(p.Scanners, gatehouse.PlatformStatus{Scanner: s.Name, Status: s.Status})

@@ -25,8 +25,13 @@ import (
 // starts with oci: or tar:, or is a reference with a registry and a tag or digest
 // that is no path that exists.
 func IsReference(arg string) bool {
+	return strings.HasPrefix(arg, "oci:") || strings.HasPrefix(arg, "tar:") || IsRemote(arg)
+}
+
+// IsRemote reports whether it names an image in a registry.
+func IsRemote(arg string) bool {
 	if strings.HasPrefix(arg, "oci:") || strings.HasPrefix(arg, "tar:") {
-		return true
+		return false
 	}
 	if _, err := os.Lstat(arg); err == nil || strings.HasPrefix(arg, ".") || filepath.IsAbs(arg) {
 		return false

@@ -140,6 +140,9 @@ func group(all []issue, key func(*issue) string, build func([]issue) entry) []en
 				seen[is.location] = true
 				e.places = append(e.places, is.location)
 			}
+			if is.inImage != "" {
+				e.notes = appendNew(e.notes, is.inImage)
+			}
 			if is.finding == nil {
 				continue
 			}

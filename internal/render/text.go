@@ -135,6 +135,9 @@ func (t *text) heading() {
 	}
 	target := t.view.report.Target
 	about := fmt.Sprintf("Looked at %s: %s, %s", firstOf(target.Name, "."), count(target.Files, "file"), bytesText(target.Bytes))
+	if info := target.Image; info != nil && len(info.Platforms) > 1 {
+		about += " for " + count(len(info.Platforms), "platform")
+	}
 	if n := len(t.view.report.Components); n > 0 {
 		about += ", " + count(n, "package")
 	}

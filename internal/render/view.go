@@ -36,6 +36,7 @@ type view struct {
 
 // inRepository is the path as code hosts want it.
 func (v *view) inRepository(p string) string {
+	p = strings.TrimLeft(p, "/") // of the documents of an image
 	if v.prefix == "" {
 		return p
 	}
@@ -56,6 +57,7 @@ type issue struct {
 	message  string
 	fix      string
 	location gatehouse.Location // zero if unknown
+	inImage  string             // see [view.inImage]
 }
 
 type waivedGap struct {
@@ -71,7 +73,7 @@ func newView(in Input) *view {
 	}
 	if in.Verdict == nil {
 		for i := range in.Report.Findings {
-			v.others = append(v.others, findingIssue(&in.Report.Findings[i]))
+			v.others = append(v.others, v.findingIssue(&in.Report.Findings[i]))
 		}
 		sortIssues(v.others)
 		v.gaps = in.Report.Coverage.Gaps
@@ -96,7 +98,7 @@ func newView(in Input) *view {
 			if !ok {
 				j = len(all)
 				at[f.ID] = j
-				all = append(all, findingIssue(f))
+				all = append(all, v.findingIssue(f))
 			}
 			all[j].object(viol)
 		}
@@ -128,19 +130,42 @@ func newView(in Input) *view {
 	v.gaps = in.Verdict.Gaps
 	for i := range in.Report.Findings {
 		if f := &in.Report.Findings[i]; !mentioned[f.ID] {
-			v.others = append(v.others, findingIssue(f))
+			v.others = append(v.others, v.findingIssue(f))
 		}
 	}
 	sortIssues(v.others)
 	return v
 }
 
-func findingIssue(f *gatehouse.Finding) issue {
-	return issue{
+func (v *view) findingIssue(f *gatehouse.Finding) issue {
+	is := issue{
 		finding: f, id: firstOf(f.ID, f.Fingerprint), rule: f.Rule, severity: f.Severity,
 		title: firstOf(f.Title, f.Rule), message: firstOf(f.Message, f.Title, f.Rule) + also(f.Also),
-		fix: f.Fix, location: f.Location,
+		fix: f.Fix, location: f.Location, inImage: v.inImage(f),
 	}
+	if is.inImage != "" {
+		is.message = strings.TrimSuffix(is.message, ".") + "; " + is.inImage
+	}
+	return is
+}
+
+// inImage says, as a clause, where in an image a finding is; empty if it is in none.
+func (v *view) inImage(f *gatehouse.Finding) string {
+	info := v.report.Target.Image
+	if info == nil {
+		return ""
+	}
+	s := ""
+	switch {
+	case f.Layer != nil:
+		s = f.Layer.String()
+	case strings.HasPrefix(f.Location.Path, "//"):
+		s = "in the configuration of the image"
+	}
+	if len(f.Platforms) > 0 && len(f.Platforms) < len(info.Platforms) {
+		s = strings.TrimSpace(s + " (" + strings.Join(f.Platforms, ", ") + ")")
+	}
+	return s
 }
 
 // also says where else a secret stands.
@@ -292,10 +317,14 @@ func countSeverities(all []issue) map[gatehouse.Severity]int {
 
 // gapText is what a gap is about and why.
 func gapText(g gatehouse.Gap) string {
+	s := g.Reason
 	if g.Entry != "" {
-		return g.Entry + ": " + g.Reason
+		s = g.Entry + ": " + s
 	}
-	return g.Reason
+	if g.Platform != "" {
+		s += " (" + g.Platform + ")"
+	}
+	return s
 }
 
 func gapLocation(g gatehouse.Gap) gatehouse.Location {

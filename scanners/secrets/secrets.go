@@ -94,6 +94,7 @@ func New(o Options) (*gatehouse.Scanner, error) {
 		Rules:         documented(s.rules),
 		Want:          func(gatehouse.FileInfo) gatehouse.Want { return gatehouse.Want{Scan: true} },
 		ScanFile:      s.scanFile,
+		Hidden:        true,
 		Canaries:      canaries,
 	}, nil
 }
