@@ -122,12 +122,15 @@ func (k *RemoteKey) call(ctx context.Context, c pluginCall, stdin []byte) (plugi
 	cmd := exec.CommandContext(ctx, k.program, pluginVersion, string(argument))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), out, k.stderr
 	err = cmd.Run()
+	if out.over {
+		return pluginAnswer{}, fmt.Errorf("it writes more than %d bytes, the limit", out.limit)
+	}
 	// The exit status says nothing: errors stand in the answer.
-	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && (!ended || out.Len() == 0) {
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && (!ended || out.b.Len() == 0) {
 		return pluginAnswer{}, err
 	}
 	var answer pluginAnswer
-	if err := jsonv2.Unmarshal(out.Bytes(), &answer); err != nil {
+	if err := jsonv2.Unmarshal(out.b.Bytes(), &answer); err != nil {
 		return pluginAnswer{}, fmt.Errorf("its answer cannot be read: %w", err)
 	}
 	if answer.Error != "" {
@@ -136,17 +139,19 @@ func (k *RemoteKey) call(ctx context.Context, c pluginCall, stdin []byte) (plugi
 	return answer, nil
 }
 
-// bounded is a buffer that ends who writes too much.
+// bounded keeps what a program writes, and ends one that writes too much.
 type bounded struct {
-	bytes.Buffer
+	b     bytes.Buffer
 	limit int
 	full  func()
+	over  bool
 }
 
-func (b *bounded) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > b.limit {
-		b.full()
-		return 0, fmt.Errorf("more than %d bytes, the limit", b.limit)
+func (w *bounded) Write(p []byte) (int, error) {
+	if w.b.Len()+len(p) > w.limit {
+		w.over = true
+		w.full()
+		return 0, io.ErrShortWrite
 	}
-	return b.Buffer.Write(p)
+	return w.b.Write(p)
 }
