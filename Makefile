@@ -30,7 +30,7 @@ test: ## run all tests
 	@$(GO) test ./...
 
 race: ## run the tests of the concurrent packages with the race detector
-	@env -u QUALITY_DATA $(GO) test -race . ./internal/cache ./internal/vulndb/... ./internal/gitstore ./policies ./scanners/secrets/... ./scanners/sca
+	@env -u QUALITY_DATA $(GO) test -race . ./internal/cache ./internal/vulndb/... ./internal/gitstore ./policies ./scanners/secrets/... ./scanners/sca ./attest/... ./admission/... ./internal/image
 
 check: fmt vet lint generated tidy test race ## everything that CI checks
 
@@ -42,7 +42,7 @@ fmt: ## fail if gofmt would change a file
 
 lint: ## fail on what the linters find
 	@$(TOOL) revive -config revive.toml -set_exit_status ./...
-	@$(TOOL) staticcheck -checks inherit,-SA1019 . ./policies ./internal/cache ./internal/config ./internal/strictyaml ./internal/nearest ./internal/render ./internal/vulndb/...
+	@$(TOOL) staticcheck -checks inherit,-SA1019 . ./policies ./internal/cache ./internal/config ./internal/strictyaml ./internal/nearest ./internal/render ./internal/vulndb/... ./attest/... ./admission/... ./internal/image ./internal/registry
 	@$(TOOL) errcheck -ignoretests -exclude tools/errcheck.txt ./...
 
 generate: ## write the generated files
