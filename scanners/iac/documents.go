@@ -3,6 +3,8 @@ package iac
 import (
 	"bytes"
 	"context"
+	"path"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -76,6 +78,10 @@ func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gateh
 			if pipe == nil {
 				continue
 			}
+			if installed(f.Path) {
+				p.Skip("a pipeline of an installed package, which nothing runs here")
+				return nil
+			}
 			if !found {
 				s.prove(typePipeline, p)
 			}
@@ -91,12 +97,45 @@ func (s *scanner) scanDocuments(ctx context.Context, f *gatehouse.File, p *gateh
 			p.Skip("no sign of infrastructure, and not in the form of a pipeline")
 			return nil
 		}
+		if !found && installed(f.Path) && pipeline.IsLikely(f.Path, f.Data) && !hasOtherSign(f.Data) {
+			p.Skip("a pipeline of an installed package, which nothing runs here")
+			return nil
+		}
+		if line := templated(f.Data); line > 0 && hasOtherSign(f.Data) && !s.likelyFormat(f.Path, f.Data) && !pipeline.IsLikely(f.Path, f.Data) {
+			p.Gap(gatehouse.Gap{Code: gatehouse.GapUnresolved, Line: line, Reason: "it is a template, and no YAML or JSON until its " +
+				"values are filled in; render it, and check what that gives, or exclude it"})
+			return nil
+		}
 		return parseErr // something in it looks like one of ours
 	}
 	if !found {
 		p.Skip("no document of infrastructure, and no pipeline")
 	}
 	return nil
+}
+
+// placeholders are values that something else fills in before a file is read.
+var placeholders = regexp.MustCompile(`(?m)(?:^|[^$])\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|^[ \t]*(?:- )?__[A-Z][A-Z0-9_]*__[ \t]*\r?$`)
+
+// templated is the line of the first value that something else fills in; 0 if
+// there is none.
+func templated(data []byte) int {
+	at := placeholders.FindIndex(data)
+	if at == nil {
+		return 0
+	}
+	return 1 + bytes.Count(data[:at[0]], []byte("\n"))
+}
+
+// installed reports whether a file belongs to a package that a package manager
+// put there: systems read pipelines at the root of a repository only.
+func installed(name string) bool {
+	for dir := range strings.SplitSeq(path.Dir(name), "/") {
+		if dir == "node_modules" || dir == "bower_components" || dir == "site-packages" {
+			return true
+		}
+	}
+	return false
 }
 
 // hasSign reports whether the text could be one of ours. It errs on the side of

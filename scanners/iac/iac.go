@@ -66,9 +66,9 @@ type File struct {
 	Data []byte
 }
 
-// overrides are checks that take the place of embedded ones whose knowledge is
-// out of date, those that take TLS 1.3 for insecure, as it is not 1.2; and a
-// library that gives the same answers in a tenth of the time.
+// overrides are checks that take the place of embedded ones: those that take TLS
+// 1.3 for insecure, as it is not 1.2, and one that fails if a Dockerfile declares
+// a variable twice; and a library that gives the same answers in a tenth of the time.
 //
 //go:embed overrides
 var overrides embed.FS

@@ -163,6 +163,7 @@ func TestLedger(t *testing.T) {
 	for i := 1; i < 40; i++ {
 		laughs += fmt.Sprintf("a%d: &a%d [*a%d, *a%d]\n", i, i, i-1, i-1)
 	}
+	const workflow = "on: push\njobs:\n  a:\n    runs-on: x\n    steps: [{run: make}]\n"
 	tests := []struct {
 		name, path, text string
 		want             string // "scanned", "skipped", "failed" or "n/a"
@@ -179,6 +180,17 @@ func TestLedger(t *testing.T) {
 		{"deep nesting", "a.json", `{"apiVersion": "v1", "kind": "Pod", "a": ` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + "}", "failed", gatehouse.GapTooLarge},
 		{"broken CloudFormation", "a.template", "Resources:\n  A: [\n", "failed", gatehouse.GapParse},
 		{"Kubernetes that was not rendered", "a.yaml", "apiVersion: v1\nkind: Pod\nspec:\n  hostNetwork: {{ x }}\n", "scanned", gatehouse.GapUnresolved},
+		{"Kubernetes that is no YAML before it is rendered", "a.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  {{ labels }}\n  name: {{ x }}\nspec: {}\n", "scanned", gatehouse.GapUnresolved},
+		{"Kubernetes that begins with a directive", "a.yaml", "{{ $n := 1 }}\napiVersion: v1\nkind: Pod\n", "scanned", gatehouse.GapUnresolved},
+		{"Kubernetes with a name to replace", "a.yaml", "apiVersion: v1\nkind: Pod\nspec:\n  args: [\n__EXTRA__\n  a b:\n", "scanned", gatehouse.GapUnresolved},
+		{"Kubernetes that is cut off", "a.yaml", "apiVersion: v1\nkind: Pod\nspec: [${{ x }}\n", "failed", gatehouse.GapParse},
+		{"JSON behind JSON", "a.json", `{"apiVersion": "v1", "kind": "Pod"} {"apiVersion": "v1", "kind": "Pod"}`, "scanned", ""},
+		{"something behind JSON", "a.json", `{"apiVersion": "v1", "kind": "Pod"} x`, "failed", gatehouse.GapParse},
+		{"a workflow", ".github/workflows/a.yml", workflow, "scanned", ""},
+		{"the workflow of an installed package", "web/node_modules/a/.github/workflows/a.yml", workflow, "skipped", ""},
+		{"a broken workflow of an installed package", "web/node_modules/a/.github/workflows/a.yml", workflow + "  [", "skipped", ""},
+		{"a broken workflow", ".github/workflows/a.yml", workflow + "  [", "failed", gatehouse.GapParse},
+		{"Kubernetes of an installed package", "node_modules/a/pod.yaml", badPod, "scanned", ""},
 		{"an included template", "a.yaml", "Resources:\n  A: {\"Fn::Transform\": {Name: \"AWS::Include\"}}\n", "scanned", gatehouse.GapUnresolved},
 		{"a macro over the template", "a.yaml", "Transform: Mine\nResources:\n  A: {Type: \"AWS::SNS::Topic\"}\n", "scanned", gatehouse.GapUnresolved},
 		{"a nested stack", "a.yaml", "Resources:\n  A: {Type: \"AWS::CloudFormation::Stack\", Properties: {TemplateURL: \"https://example.com/a.yaml\"}}\n", "scanned", gatehouse.GapUnresolved},
@@ -285,6 +297,42 @@ func TestOverridesOfChecks(t *testing.T) {
 			if got := slices.ContainsFunc(r.Findings, func(f gatehouse.Finding) bool { return f.Rule == tt.rule }); got != want {
 				t.Errorf("%s with %q: got %v, want %v", tt.rule, value, got, want)
 			}
+		}
+	}
+}
+
+// What DS-0001 says of images whose names have variables, ports and digests in
+// them.
+func TestLatestTag(t *testing.T) {
+	for _, tt := range []struct {
+		dockerfile string
+		want       []int // lines
+	}{
+		{"FROM a\n", []int{1}},
+		{"FROM a:latest\n", []int{1}},
+		{"FROM a:1\n", nil},
+		{"FROM scratch\n", nil},
+		{"FROM r.example:5000/a\n", []int{1}},
+		{"FROM r.example:5000/a:1\n", nil},
+		{"FROM a@sha256:" + strings.Repeat("0", 64) + "\n", nil},
+		{"FROM a:1 AS Build\nFROM build\n", nil},
+		{"ARG A=a\nFROM $A\n", []int{2}},
+		{"ARG A=a\nARG A=${A}:1\nARG A=a:1\nFROM $A\n", nil},
+		{"ARG A=a:1\nARG A=\"a\"\nFROM ${A}\n", []int{3}},
+		{"ARG A\nFROM $A\n", nil},
+		{"ARG A=1\nFROM a:${A}\n", nil},
+		{"ARG A=latest\nFROM a:${A}\n", []int{2}},
+		{"ARG R\nFROM $R/a\n", []int{2}},
+	} {
+		r := scannertest.Scan(t, fresh(t)(), map[string]string{"Dockerfile": tt.dockerfile})
+		var got []int
+		for _, f := range r.Findings {
+			if f.Rule == "DS-0001" {
+				got = append(got, f.Location.Line)
+			}
+		}
+		if len(r.Coverage.Gaps) > 0 || !slices.Equal(got, tt.want) {
+			t.Errorf("%q: lines %v, want %v; gaps %+v", tt.dockerfile, got, tt.want, r.Coverage.Gaps)
 		}
 	}
 }

@@ -25,13 +25,16 @@ func Parse(data []byte) ([]*yaml.Node, error) {
 			Reason: fmt.Sprintf("%d bytes of YAML or JSON are more than the limit of %d", len(data), limits.MaxYAMLBytes)}
 	}
 	if isJSON(data) {
-		node, err := parseJSON(data)
+		values, err := parseJSON(data)
 		if err == nil {
-			return []*yaml.Node{node}, nil
+			return values, nil
 		}
 		// YAML in flow style starts with a brace as well.
 		docs, yamlErr := parseYAML(data)
 		if yamlErr != nil {
+			if len(values) > len(docs) {
+				docs = values
+			}
 			return docs, fmt.Errorf("parse JSON: %w", err)
 		}
 		return docs, nil

@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,21 +12,27 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// parseJSON reads one JSON value. Not all JSON is YAML (surrogate pairs, for
-// example), so it has a reader of its own.
-func parseJSON(data []byte) (*yaml.Node, error) {
+// parseJSON reads JSON values, one behind the other as kubectl takes them. Not all
+// JSON is YAML (surrogate pairs, for example), so it has a reader of its own. If
+// there is an error, the values before it are returned too.
+func parseJSON(data []byte) ([]*yaml.Node, error) {
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	r := jsonReader{dec: dec, data: data, line: 1}
-	n, err := r.value(0)
-	if err != nil {
-		return nil, fmt.Errorf("line %d: %w", r.at(), err)
+	var values []*yaml.Node
+	for {
+		n, err := r.value(0)
+		switch {
+		case errors.Is(err, io.EOF) && len(values) > 0:
+			return values, nil
+		case err != nil && len(values) > 0:
+			return values, fmt.Errorf("line %d: behind a value that ends there is no other one: %w", r.at(), err)
+		case err != nil:
+			return nil, fmt.Errorf("line %d: %w", r.at(), err)
+		}
+		values = append(values, n)
 	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("line %d: there is more after the value", r.at())
-	}
-	return n, nil
 }
 
 type jsonReader struct {
