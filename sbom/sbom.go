@@ -46,6 +46,9 @@ type Document struct {
 	// Problems are parts of it that could not be read.
 	Problems []Problem
 
+	complete   bool // it says that it is
+	unverified bool // it was in an envelope
+
 	// digest is that of the target, and described what it is the digest of.
 	digest, described string
 	excluded          []string // what was left out of the scan, and why

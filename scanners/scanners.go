@@ -31,9 +31,13 @@ type Options struct {
 	// DatabaseDigest is what the database must have, and DatabasePinnedBy what
 	// says so; empty if any will do.
 	DatabaseDigest, DatabasePinnedBy string
+	// Inventory lists packages without matching them with advisories.
+	Inventory bool
 	// AsOf leaves out advisories that were published later; zero leaves out
 	// none.
 	AsOf time.Time
+	// SBOMs are files that are bills of materials, whatever their names are.
+	SBOMs []string
 	// FingerprintKey is the key of fingerprints of secrets; may be empty.
 	FingerprintKey []byte
 	// Secrets configures the scanner of secrets, but for its key.
@@ -94,13 +98,16 @@ func all() []entry {
 // newSCA opens the database. Without one the scanner still takes the inventory,
 // and says for each file that nothing was matched, and why.
 func newSCA(o Options, s *Set) (*gatehouse.Scanner, error) {
+	if o.Inventory {
+		return sca.New(nil, "only an inventory was asked for", o.SBOMs...)
+	}
 	db, err := vulndb.Open(o.DatabaseDir)
 	if err != nil {
 		why := err.Error()
 		if errors.Is(err, vulndb.ErrNotFound) {
 			why = fmt.Sprintf("there is no vulnerability database; run `gatehouse db import PATH` or `gatehouse db pull REF` (looked in %s)", o.DatabaseDir)
 		}
-		return sca.New(nil, why)
+		return sca.New(nil, why, o.SBOMs...)
 	}
 	if have := db.Info().Digest; o.DatabaseDigest != "" && have != o.DatabaseDigest {
 		db.Close()
@@ -112,10 +119,10 @@ func newSCA(o Options, s *Set) (*gatehouse.Scanner, error) {
 		asOf := db.AsOf(o.AsOf)
 		view, s.AsOf = asOf, func() string { return asOf.Counts().String() }
 	}
-	sc, err := sca.New(view, "")
+	sc, err := sca.New(view, "", o.SBOMs...)
 	if err != nil {
 		db.Close()
-		return sca.New(nil, err.Error())
+		return sca.New(nil, err.Error(), o.SBOMs...)
 	}
 	s.close = append(s.close, db.Close)
 	s.Databases[sca.Name] = view.Info()

@@ -25,6 +25,9 @@ type manager struct {
 	// forces is true if an override overrules what others ask for; otherwise it
 	// can only choose among what they allow.
 	forces bool
+	// elsewhere is true if the file only describes what is somewhere else, so
+	// that nothing can be changed in it.
+	elsewhere bool
 }
 
 // managers are found by the base name of a file; the first one that fits is

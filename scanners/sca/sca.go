@@ -31,30 +31,34 @@ import (
 const Name = "sca"
 
 // resultVersion changes with each change of the code that gives other results.
-const resultVersion = "12"
+const resultVersion = "13"
 
 // New returns the scanner. Without a database (nil) it lists components only,
 // and each file with packages gets a gap that says why: a sentence with the
 // next step; if it is empty, that there is none and how to get one. An error
-// means that the database cannot be relied on.
-func New(db Database, why string) (*gatehouse.Scanner, error) {
-	s := &scanner{}
+// means that the database cannot be relied on. The files of sboms are bills of
+// materials, whatever their names are.
+func New(db Database, why string, sboms ...string) (*gatehouse.Scanner, error) {
+	s := &scanner{sboms: sboms}
 	sc := &gatehouse.Scanner{
 		Name: Name,
 		Doc: "Dependencies with known vulnerabilities\n\n" +
 			"Reads lockfiles and manifests, lists the packages they name, and matches each against the vulnerability database.",
-		Reads:     "lockfiles and manifests of package managers, texts of licences",
+		Reads:     "lockfiles and manifests of package managers, bills of materials, texts of licences",
 		Version:   resultVersion,
-		Want:      want,
+		Want:      s.want,
 		ScanFile:  s.scanFile,
-		Groups:    groups,
+		Groups:    s.groups,
 		ScanGroup: s.scanGroup,
 	}
 	if db == nil {
 		s.why = cmp.Or(strings.TrimRight(strings.Join(strings.Fields(why), " "), "."),
 			"there is no vulnerability database; run `gatehouse db import --osv DIR` or `gatehouse db pull REF`")
-		sc.OptionsDigest = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(s.why)))
+		sc.OptionsDigest = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(strings.Join(append(sboms, s.why), "\x00"))))
 		return sc, nil
+	}
+	if len(sboms) > 0 {
+		sc.OptionsDigest = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(strings.Join(sboms, "\x00"))))
 	}
 	s.matcher = newMatcher(db)
 	sc.DatabaseDigest = db.Info().Digest
@@ -69,11 +73,15 @@ func New(db Database, why string) (*gatehouse.Scanner, error) {
 type scanner struct {
 	matcher *matcher // nil without a database
 	why     string   // there is none
+	sboms   []string // paths of bills of materials that have other names
 
 	licenses licensetext.Classifier
 }
 
-func want(f gatehouse.FileInfo) gatehouse.Want {
+func (s *scanner) want(f gatehouse.FileInfo) gatehouse.Want {
+	if is, _ := s.isSBOM(f.Path); is {
+		return wantSBOM(f)
+	}
 	if _, kind := ospkg.Locate(f.Path); kind != "" {
 		return gatehouse.Want{Scan: true}
 	}
@@ -113,7 +121,8 @@ const (
 // groups puts each lockfile together with the manifests whose dependencies it
 // locks, all pom.xml together, the databases of packages of each operating
 // system with what says which it is, and finds the manifests without a lockfile.
-func groups(files []gatehouse.FileInfo) []gatehouse.Group {
+func (s *scanner) groups(files []gatehouse.FileInfo) []gatehouse.Group {
+	files = slices.DeleteFunc(slices.Clone(files), func(f gatehouse.FileInfo) bool { is, _ := s.isSBOM(f.Path); return is })
 	dirs := map[string][]string{} // base names of each directory
 	size := map[string]int64{}
 	for _, f := range files {
@@ -204,6 +213,9 @@ func coveredManifests(files []gatehouse.FileInfo) map[string][]string {
 }
 
 func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.Pass) error {
+	if is, _ := s.isSBOM(f.Path); is {
+		return s.scanSBOM(ctx, f, p)
+	}
 	lock := &inventory.Lockfile{Path: f.Path, Data: inventory.PlainText(f.Data)}
 	if path.Base(f.Path) == inventory.PomFile {
 		return s.scanPoms(ctx, map[string]*gatehouse.File{f.Path: f}, []string{f.Path}, p)
@@ -217,7 +229,7 @@ func (s *scanner) scanFile(ctx context.Context, f *gatehouse.File, p *gatehouse.
 	}
 	if kind := inventory.InstalledOf(f.Path, f.Bytes, f.Mode); kind != nil {
 		inv, err := inventory.Safely(&inventory.Lockfile{Path: f.Path, Data: f.Data}, kind.Parse)
-		if errs := s.report(ctx, f.Path, nil, inv, p); err == nil {
+		if errs := s.report(ctx, f.Path, managerOf(f.Path, nil), inv, p); err == nil {
 			err = errs
 		}
 		return err
@@ -253,7 +265,7 @@ func (s *scanner) scanGroup(ctx context.Context, g *gatehouse.Group, p *gatehous
 }
 
 func (s *scanner) scanPoms(ctx context.Context, files map[string]*gatehouse.File, owned []string, p *gatehouse.Pass) error {
-	return inventory.ReadPoms(files, owned, p.FailFile, func(at string, inv inventory.Inventory) error { return s.report(ctx, at, nil, inv, p) })
+	return inventory.ReadPoms(files, owned, p.FailFile, func(at string, inv inventory.Inventory) error { return s.report(ctx, at, managerOf(at, nil), inv, p) })
 }
 
 // scan parses a file, reports its components, and matches them.
@@ -266,14 +278,14 @@ func (s *scanner) scan(ctx context.Context, f *inventory.Lockfile, parse func(*i
 		inventory.CheckManifests(f, &inv)
 	}
 	// What was understood before an error is kept: each finding counts.
-	if errs := s.report(ctx, f.Path, f.Data, inv, p); err == nil {
+	if errs := s.report(ctx, f.Path, managerOf(f.Path, f.Data), inv, p); err == nil {
 		err = errs
 	}
 	return err
 }
 
-// report reports what a file names.
-func (s *scanner) report(ctx context.Context, file string, data []byte, inv inventory.Inventory, p *gatehouse.Pass) error {
+// report reports what a file names, which the package manager wrote.
+func (s *scanner) report(ctx context.Context, file string, by *manager, inv inventory.Inventory, p *gatehouse.Pass) error {
 	inv.Normalise()
 	if inv.Skip != "" {
 		p.Skip(inv.Skip)
@@ -283,7 +295,7 @@ func (s *scanner) report(ctx context.Context, file string, data []byte, inv inve
 		gap.Path = cmp.Or(gap.Path, file)
 		p.Gap(gap)
 	}
-	in := &place{file, inventory.NewGraph(inv.Packages), managerOf(file, data)}
+	in := &place{file, inventory.NewGraph(inv.Packages), by}
 	counts := map[*inventory.Ecosystem]int{}
 	for i := range inv.Packages {
 		if k := &inv.Packages[i]; !k.FirstParty {

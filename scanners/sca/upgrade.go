@@ -100,6 +100,9 @@ func (m *matcher) upgradeTo(p *inventory.Package, group []advisory, severity gat
 // problem; nil if none is known. The clause says who is in the way of one that
 // is known; mostly it is empty.
 func (m *matcher) upgrade(in *place, p *inventory.Package, group []advisory, severity gatehouse.Severity, paths [][]*inventory.Package) (u *gatehouse.Upgrade, obstacle string, err error) {
+	if in.manager.elsewhere {
+		return nil, "", nil
+	}
 	t, err := m.upgradeTo(p, group, severity)
 	if err != nil || t.text == "" {
 		return nil, "", err
