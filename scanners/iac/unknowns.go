@@ -17,19 +17,13 @@ import (
 // in one only could not be decided, and neither could an objection to a value
 // that stands on a line with an unknown one.
 func (s *scanner) evaluateUnknown(ctx context.Context, sub subject, out reporter) error {
-	low, unknown := assume(ast.NewTerm(sub.value), "", false)
-	inLow, failures, err := s.checks.Eval(ctx, sub.input, low.Value)
+	low, most := assume(ast.NewTerm(sub.value), "")
+	inLow, inHigh, failures, err := s.checks.EvalStates(ctx, low.Value, most.Value)
 	if err != nil {
 		return err
 	}
-	inHigh := inLow
-	if unknown {
-		most, _ := assume(ast.NewTerm(sub.value), "", true)
-		var more []checks.Failure
-		if inHigh, more, err = s.checks.Eval(ctx, sub.input, most.Value); err != nil {
-			return err
-		}
-		failures = append(failures, more...)
+	for _, kind := range judgedKinds(sub.input, sub.value) {
+		out.Judge(kind)
 	}
 	reportFailures(sub, failures, out)
 	high, lows := map[place]bool{}, map[place]bool{}
@@ -70,64 +64,117 @@ func placeOf(r checks.Result) place { return place{r.Check.ID, r.Path, r.Resourc
 // The extremes of a number that is unknown: days, ports, sizes.
 const lowest, highest = 0, 1 << 30
 
-// assume puts an extreme in the place of each unknown value of a state, and
-// reports whether there was one. Text that is unknown is an identifier of
-// something that the apply makes, and so not empty; but a range of addresses
-// may be the internet.
-func assume(t *ast.Term, name string, high bool) (*ast.Term, bool) {
+// assume puts the extremes in the place of each unknown value of a state. Text
+// that is unknown is an identifier of something that the apply makes, and so not
+// empty; but a range of addresses may be the internet. What is the same in the
+// results and in the state is the same term.
+func assume(t *ast.Term, name string) (low, high *ast.Term) {
+	low, high = t, t
 	switch v := t.Value.(type) {
 	case *ast.Array:
-		changed := false
-		terms := make([]*ast.Term, 0, v.Len())
-		v.Foreach(func(e *ast.Term) {
-			n, c := assume(e, name, high)
-			changed = changed || c
-			terms = append(terms, n)
-		})
-		return ast.ArrayTerm(terms...), changed
-	case ast.Object:
-		if assumed, decides, ok := assumeLeaf(v, name, high); ok {
-			return assumed, decides
+		lows, highs := make([]*ast.Term, v.Len()), make([]*ast.Term, v.Len())
+		for i := range v.Len() {
+			lows[i], highs[i] = assume(v.Elem(i), name)
+			if lows[i] != v.Elem(i) {
+				low = nil
+			}
+			if highs[i] != lows[i] {
+				high = nil
+			}
 		}
-		changed := false
-		obj := ast.NewObject()
+		if low == nil {
+			low = ast.ArrayTerm(lows...)
+			if high != nil {
+				high = low
+			}
+		}
+		if high == nil {
+			high = ast.ArrayTerm(highs...)
+		}
+	case ast.Object:
+		if low, high, ok := assumeLeaf(v, name); ok {
+			return low, high
+		}
+		var changes []change
+		differ := false
 		v.Foreach(func(k, e *ast.Term) {
 			key, _ := k.Value.(ast.String)
-			n, c := assume(e, string(key), high)
-			changed = changed || c
-			obj.Insert(k, n)
+			if key == metadataKey {
+				return
+			}
+			if l, h := assume(e, string(key)); l != e || h != e {
+				changes = append(changes, change{k, l, h})
+				differ = differ || l != h
+			}
 		})
-		return ast.NewTerm(obj), changed
+		if len(changes) > 0 {
+			low = changed(v, changes, func(c change) *ast.Term { return c.low })
+			high = low
+		}
+		if differ {
+			high = changed(v, changes, func(c change) *ast.Term { return c.high })
+		}
 	}
-	return t, false
+	return low, high
 }
 
-// assumeLeaf is assume for a value with its metadata. decides is true if the
-// extremes differ.
-func assumeLeaf(v ast.Object, name string, high bool) (leaf *ast.Term, decides, ok bool) {
-	flag, value := v.Get(ast.StringTerm("unresolvable")), v.Get(ast.StringTerm("value"))
+// metadataKey is where the adapters note the places of a resource.
+const metadataKey = "__defsec_metadata"
+
+// change is another value of a field of an object.
+type change struct{ key, low, high *ast.Term }
+
+// changed is a copy of an object with changes, which are in its order.
+func changed(v ast.Object, changes []change, value func(change) *ast.Term) *ast.Term {
+	obj := ast.NewObjectWithCapacity(v.Len())
+	v.Foreach(func(k, e *ast.Term) {
+		if len(changes) > 0 && changes[0].key == k {
+			e = value(changes[0])
+			changes = changes[1:]
+		}
+		obj.Insert(k, e)
+	})
+	return ast.NewTerm(obj)
+}
+
+var (
+	unresolvableKey = ast.StringTerm("unresolvable")
+	valueKey        = ast.StringTerm("value")
+)
+
+// assumeLeaf is assume for a value with its metadata. It reports false if the
+// object is none.
+func assumeLeaf(v ast.Object, name string) (low, high *ast.Term, ok bool) {
+	flag, value := v.Get(unresolvableKey), v.Get(valueKey)
 	if flag == nil || value == nil || !ast.Boolean(true).Equal(flag.Value) {
-		return nil, false, false
+		return nil, nil, false
 	}
-	var assumed *ast.Term
+	with := func(assumed *ast.Term) *ast.Term {
+		obj := ast.NewObjectWithCapacity(v.Len())
+		v.Foreach(func(k, e *ast.Term) {
+			switch {
+			case k.Equal(valueKey):
+				e = assumed
+			case k.Equal(unresolvableKey):
+				e = ast.BooleanTerm(false)
+			}
+			obj.Insert(k, e)
+		})
+		return ast.NewTerm(obj)
+	}
 	switch value.Value.(type) {
 	case ast.Boolean:
-		assumed, decides = ast.BooleanTerm(high), true
+		return with(ast.BooleanTerm(false)), with(ast.BooleanTerm(true)), true
 	case ast.Number:
-		assumed, decides = ast.IntNumberTerm(map[bool]int{false: lowest, true: highest}[high]), true
+		return with(ast.IntNumberTerm(lowest)), with(ast.IntNumberTerm(highest)), true
 	case ast.String:
-		assumed = ast.StringTerm("known-after-apply")
-		if decides = isRange(name); decides {
-			assumed = ast.StringTerm(map[bool]string{false: "192.0.2.1/32", true: "0.0.0.0/0"}[high])
+		if isRange(name) {
+			return with(ast.StringTerm("192.0.2.1/32")), with(ast.StringTerm("0.0.0.0/0")), true
 		}
-	default:
-		return nil, false, false
+		low = with(ast.StringTerm("known-after-apply"))
+		return low, low, true
 	}
-	obj := ast.NewObject()
-	v.Foreach(func(k, e *ast.Term) { obj.Insert(k, e) })
-	obj.Insert(ast.StringTerm("value"), assumed)
-	obj.Insert(ast.StringTerm("unresolvable"), ast.BooleanTerm(false))
-	return ast.NewTerm(obj), decides, true
+	return nil, nil, false
 }
 
 // isRange reports whether a value of a state is a range of addresses.

@@ -278,15 +278,9 @@ type Failure struct {
 // evaluated are failures; the results of the others still count. The error is
 // not nil if none could.
 func (s *Set) Eval(ctx context.Context, t Type, input ast.Value) ([]Result, []Failure, error) {
-	var engines []*engine
-	for _, e := range s.engines[t] {
-		if e.applies(input) {
-			engines = append(engines, e)
-		}
-	}
+	engines := s.applying(t, input)
 	var results []Result
 	var failures []Failure
-	compileAll(engines)
 	for _, e := range engines {
 		r, f, err := e.eval(ctx, input)
 		if err != nil {
@@ -295,8 +289,61 @@ func (s *Set) Eval(ctx context.Context, t Type, input ast.Value) ([]Result, []Fa
 		results = append(results, r...)
 		failures = append(failures, f...)
 	}
+	return sorted(results), failures, nil
+}
+
+// EvalStates is Eval for two states of one cloud, of which the second has
+// another value here and there. Services that are the same value, not only an
+// equal one, are looked at once. Failures are those of both.
+func (s *Set) EvalStates(ctx context.Context, a, b ast.Value) (inA, inB []Result, failures []Failure, err error) {
+	for _, e := range s.applying(Cloud, a) {
+		r, f, err := e.eval(ctx, a)
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("evaluate %s checks %v: %w", Cloud, e.subtypes, err)
+		}
+		inA = append(inA, r...)
+		failures = append(failures, f...)
+		if e.tellsApart(a, b) {
+			if r, f, err = e.eval(ctx, b); err != nil {
+				return nil, nil, nil, fmt.Errorf("evaluate %s checks %v: %w", Cloud, e.subtypes, err)
+			}
+			failures = append(failures, f...)
+		}
+		inB = append(inB, r...)
+	}
+	return sorted(inA), sorted(inB), failures, nil
+}
+
+func sorted(results []Result) []Result {
 	sort.SliceStable(results, func(i, j int) bool { return results[i].Check.ID < results[j].Check.ID })
-	return results, failures, nil
+	return results
+}
+
+// applying are the engines with checks that apply to the input, compiled.
+func (s *Set) applying(t Type, input ast.Value) []*engine {
+	var engines []*engine
+	for _, e := range s.engines[t] {
+		if e.applies(input) {
+			engines = append(engines, e)
+		}
+	}
+	compileAll(engines)
+	return engines
+}
+
+// tellsApart reports whether the checks look at a service that is not the same
+// in two states.
+func (e *engine) tellsApart(a, b ast.Value) bool {
+	if slices.Contains(e.subtypes, Subtype{}) {
+		return a != b
+	}
+	return slices.ContainsFunc(e.services(), func(st Subtype) bool {
+		providerA, providerB := field(a, st.Provider), field(b, st.Provider)
+		if st.Service == "" {
+			return providerA != providerB
+		}
+		return field(providerA, st.Service) != field(providerB, st.Service)
+	})
 }
 
 // compileAll compiles engines concurrently that are not compiled yet. Nothing

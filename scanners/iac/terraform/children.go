@@ -176,10 +176,15 @@ func (m *module) outputsOfChildren() cty.Value {
 		}
 		name := b.Reference().NameLabel()
 		outputs := cty.DynamicVal
-		if child := m.children[b.FullName()]; child != nil {
+		if child := m.children[b.FullName()]; child != nil && !undivided(b) {
 			outputs = child.outputs()
 		}
 		values[name] = withInstance(values[name], b, outputs)
+	}
+	for _, b := range m.none {
+		if b.Type() == "module" && b.Label() != "" {
+			values[b.Reference().NameLabel()] = noInstances(b)
+		}
 	}
 	return cty.ObjectVal(values)
 }

@@ -55,7 +55,13 @@ type module struct {
 	blocks terraform.Blocks
 	// children are the modules that it calls, by address of the call.
 	children map[string]*module
-	instance int // blocks made by count and for_each
+	instance int              // blocks made by count and for_each
+	none     terraform.Blocks // those of which there are no instances
+	// round counts how often values were computed; see settle.
+	round   int
+	known   map[[2]string]cty.Value // by name, such as var and a
+	changed map[[2]string]int       // the round in which it was last another
+	cache   map[any]*computed       // by block, or by attribute of locals
 }
 
 // root evaluates the module in dir as a root module.
@@ -75,8 +81,8 @@ func (e *evaluation) root(dir string) terraform.Modules {
 
 // newModule fills in the blocks and the context.
 func (e *evaluation) newModule(m *module) *module {
-	e.seen[m.dir] = true
 	m.children = map[string]*module{}
+	m.known, m.changed, m.cache = map[[2]string]cty.Value{}, map[[2]string]int{}, map[any]*computed{}
 	// Terraform runs in the directory of the root module, and paths are relative
 	// to it.
 	m.ctx = tfcontext.NewContext(&hcl.EvalContext{Functions: withFiles(e.pure, e.fsys, m.root)}, nil)
@@ -122,6 +128,7 @@ func (m *module) evaluate() {
 
 // list is the module and all below it.
 func (m *module) list(parent *terraform.Module) terraform.Modules {
+	m.eval.seen[m.dir] = true
 	self := terraform.NewModule(m.root, m.dir, m.blocks, nil)
 	if parent != nil {
 		self.SetParent(parent)
@@ -146,6 +153,9 @@ func (m *module) expand() {
 			continue
 		}
 		m.instance++
+		if len(instances) == 0 {
+			m.none = append(m.none, b)
+		}
 		expanded = append(expanded, instances...)
 	}
 	m.blocks = expanded
@@ -210,6 +220,7 @@ func (m *module) instances(b *terraform.Block) (instances terraform.Blocks, ok b
 
 // unknownEach lets the block stand for all its instances.
 func (m *module) unknownEach(b *terraform.Block) {
+	delete(m.cache, b)
 	b.Context().Set(cty.ObjectVal(map[string]cty.Value{"key": cty.UnknownVal(cty.String), "value": cty.DynamicVal}), "each")
 }
 

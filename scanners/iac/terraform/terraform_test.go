@@ -104,6 +104,53 @@ resource "r" "unknown" { v = var.b }
 			map[string]string{". r.x": "23"}, nil,
 		},
 		{
+			"references to what has no instances, or has them only after a while",
+			map[string]string{
+				"main.tf": `
+resource "r" "none" {
+  count = 0
+  v     = "x"
+}
+resource "r" "noneeach" {
+  for_each = {}
+  v        = each.key
+}
+data "d" "none" { count = length(r.none) }
+module "none" {
+  source = "./m"
+  count  = length(keys(r.noneeach))
+}
+resource "r" "fallback" { v = try(r.none[0].v, "gone") }
+resource "r" "number" { v = "${length(r.none)}${length(r.noneeach)}${length(data.d.none)}${length(module.none)}" }
+resource "r" "many" {
+  count = local.n
+  v     = "m${count.index}"
+}
+locals { n = length(r.three) }
+resource "r" "three" { count = 3 }
+resource "r" "last" { v = r.many[2].v }
+`,
+				"m/main.tf": `resource "r" "in" {}`,
+			},
+			map[string]string{
+				". r.fallback": "gone", ". r.number": "0000", ". r.three[0]": "-", ". r.three[1]": "-", ". r.three[2]": "-",
+				". r.many[0]": "m0", ". r.many[1]": "m1", ". r.many[2]": "m2", ". r.last": "m2", "m r.in": "-",
+			}, nil,
+		},
+		{
+			"chance is decided once",
+			map[string]string{"main.tf": `
+resource "random_password" "p" {}
+resource "r" "same" { v = random_password.p.result == random_password.p.result ? local.c : "no" }
+locals {
+  a = random_password.p.result
+  b = local.a
+  c = local.a == local.b ? "yes" : "no"
+}
+`},
+			map[string]string{". r.same": "yes", ". random_password.p": "-"}, nil,
+		},
+		{
 			"count and for_each",
 			map[string]string{"main.tf": `
 variable "unknown" {}

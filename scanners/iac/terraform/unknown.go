@@ -21,11 +21,12 @@ import (
 func (m *module) reportUnknown() {
 	var names []string
 	var first hcl.Range
+	used := m.used()
 	for _, b := range m.blocks {
 		if b.Type() != "variable" || len(b.Labels()) != 1 || b.GetAttribute("default") != nil {
 			continue
 		}
-		if _, given := m.inputs[b.Label()]; given || !m.uses(b.Label()) {
+		if _, given := m.inputs[b.Label()]; given || !used[b.Label()] {
 			continue
 		}
 		if attr := b.GetAttribute("sensitive"); attr != nil && attr.IsTrue() {
@@ -47,15 +48,20 @@ func (m *module) reportUnknown() {
 		"no value is given for %s, so what depends on it was not judged; give a default, or values in terraform.tfvars or NAME.auto.tfvars beside the file", shown)
 }
 
-// uses reports whether the text of the module refers to the variable.
-func (m *module) uses(name string) bool {
-	ref := regexp.MustCompile(`\bvar\s*\.\s*` + regexp.QuoteMeta(name) + `\b`)
+var variableRef = regexp.MustCompile(`\bvar\s*\.\s*([\p{L}_][\p{L}\p{N}_-]*)`)
+
+// used are the variables that the text of the module refers to.
+func (m *module) used() map[string]bool {
+	names := map[string]bool{}
 	for file, data := range m.eval.tree.files {
-		if inDir(file, m.dir) && ref.Match(data) {
-			return true
+		if !inDir(file, m.dir) {
+			continue
+		}
+		for _, ref := range variableRef.FindAllSubmatch(data, -1) {
+			names[string(ref[1])] = true
 		}
 	}
-	return false
+	return names
 }
 
 func inDir(file, dir string) bool {

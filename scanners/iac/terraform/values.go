@@ -1,6 +1,8 @@
 package terraform
 
 import (
+	"slices"
+
 	"github.com/aquasecurity/trivy/pkg/iac/terraform"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/zclconf/go-cty/cty"
@@ -11,18 +13,73 @@ import (
 
 // settle computes the values of all blocks until they no longer change.
 func (m *module) settle() {
-	var last map[string]cty.Value
 	for range maxRounds {
+		m.round++
 		values := m.values()
-		if same(last, values) || m.eval.ctx.Err() != nil {
-			return
-		}
 		variables := m.ctx.Inner().Variables
 		for name, v := range values {
 			variables[name] = v
 		}
-		last = values
+		if !m.note(values) || m.eval.ctx.Err() != nil {
+			return
+		}
 	}
+}
+
+// note remembers which values are others than in the round before, by the names
+// that expressions have for them, and reports whether there is any.
+func (m *module) note(values map[string]cty.Value) bool {
+	changed := false
+	for root, v := range values {
+		for name, e := range v.AsValueMap() {
+			old, ok := m.known[[2]string{root, name}]
+			if ok && old.RawEquals(e) {
+				continue
+			}
+			m.known[[2]string{root, name}] = e
+			m.changed[[2]string{root, name}] = m.round
+			m.changed[[2]string{root}] = m.round
+			changed = true
+		}
+	}
+	return changed
+}
+
+// computed is a value and what it was made of. It is computed again only if
+// that changed: random values stay, and a module with many resources costs as
+// much as the references between them.
+type computed struct {
+	value cty.Value
+	round int
+	from  [][2]string // names of two steps, or of one if the second is not known
+}
+
+// cached is the value for a key, a block or an attribute, which evaluates the
+// expressions.
+func (m *module) cached(key any, evaluate func() cty.Value, expressions ...*terraform.Attribute) cty.Value {
+	c := m.cache[key]
+	if c == nil {
+		c = &computed{from: references(expressions)}
+		m.cache[key] = c
+	} else if !slices.ContainsFunc(c.from, func(name [2]string) bool { return m.changed[name] >= c.round }) {
+		return c.value
+	}
+	c.value, c.round = evaluate(), m.round
+	return c.value
+}
+
+func references(expressions []*terraform.Attribute) [][2]string {
+	var from [][2]string
+	for _, attr := range expressions {
+		for _, t := range attr.HCLAttribute().Expr.Variables() {
+			name := [2]string{t.RootName()}
+			name[1], _ = second(t)
+			if !slices.Contains(from, name) {
+				from = append(from, name)
+			}
+		}
+	}
+	return from
 }
 
 func same(a, b map[string]cty.Value) bool {
@@ -39,6 +96,7 @@ func same(a, b map[string]cty.Value) bool {
 }
 
 // values is what expressions of the module can refer to, as far as it is known.
+// All are objects.
 func (m *module) values() map[string]cty.Value {
 	vars := map[string]cty.Value{}
 	locals := map[string]cty.Value{}
@@ -48,16 +106,24 @@ func (m *module) values() map[string]cty.Value {
 		switch b.Type() {
 		case "variable":
 			if len(b.Labels()) == 1 {
-				vars[b.Label()] = m.variable(b)
+				vars[b.Label()] = m.cached(b, func() cty.Value { return m.variable(b) })
 			}
 		case "locals":
 			for name, attr := range b.Attributes() {
-				locals[name] = m.bounded(b, attr.MarkedValue())
+				locals[name] = m.cached(attr, func() cty.Value { return m.bounded(b, attr.MarkedValue()) }, attr)
 			}
 		case "resource":
-			addInstance(resources, b)
+			m.addInstance(resources, b)
 		case "data":
-			addInstance(data, b)
+			m.addInstance(data, b)
+		}
+	}
+	for _, b := range m.none {
+		switch b.Type() {
+		case "resource":
+			addNone(resources, b)
+		case "data":
+			addNone(data, b)
 		}
 	}
 	values := map[string]cty.Value{
@@ -83,7 +149,7 @@ func byType(types map[string]map[string]cty.Value) cty.Value {
 }
 
 // addInstance adds the values of a resource, or of one instance of it.
-func addInstance(types map[string]map[string]cty.Value, b *terraform.Block) {
+func (m *module) addInstance(types map[string]map[string]cty.Value, b *terraform.Block) {
 	ref := b.Reference()
 	if ref.NameLabel() == "" {
 		return
@@ -93,7 +159,37 @@ func addInstance(types map[string]map[string]cty.Value, b *terraform.Block) {
 		typ = map[string]cty.Value{}
 		types[ref.TypeLabel()] = typ
 	}
-	typ[ref.NameLabel()] = withInstance(typ[ref.NameLabel()], b, b.Values())
+	value := cty.DynamicVal
+	if !undivided(b) {
+		value = m.cached(b, b.Values, b.GetAttributes()...)
+	}
+	typ[ref.NameLabel()] = withInstance(typ[ref.NameLabel()], b, value)
+}
+
+// undivided reports whether a block stands for instances whose number is not
+// known, or not yet.
+func undivided(b *terraform.Block) bool {
+	return !b.IsExpanded() && (b.GetAttribute("count") != nil || b.GetAttribute("for_each") != nil)
+}
+
+// addNone adds a resource that has no instances.
+func addNone(types map[string]map[string]cty.Value, b *terraform.Block) {
+	ref := b.Reference()
+	if ref.NameLabel() == "" {
+		return
+	}
+	if types[ref.TypeLabel()] == nil {
+		types[ref.TypeLabel()] = map[string]cty.Value{}
+	}
+	types[ref.TypeLabel()][ref.NameLabel()] = noInstances(b)
+}
+
+// noInstances is what a reference to a block without instances is.
+func noInstances(b *terraform.Block) cty.Value {
+	if b.GetAttribute("count") != nil {
+		return cty.EmptyTupleVal
+	}
+	return cty.EmptyObjectVal
 }
 
 // withInstance adds the value of a block to those of the other instances of
