@@ -89,6 +89,24 @@ func (a *Admitter) Validate(ctx context.Context, r *Request) Decision {
 	return d
 }
 
+// Approve says which digest the image has that a pod in the namespace may run, and what
+// it is called; what is only warned of is an error too.
+func (a *Admitter) Approve(ctx context.Context, namespace, image string) (name string, digest attest.Digest, err error) {
+	img, err := a.parse(image)
+	if err != nil {
+		return "", "", err
+	}
+	if img.Digest == "" {
+		return "", "", fmt.Errorf("image %s has a tag, and may be another one when it is pulled: use its digest", img)
+	}
+	r := &Request{Kind: GroupVersionKind{Version: "v1", Kind: "Pod"}, Operation: "CREATE", Namespace: namespace}
+	result := a.image(ctx, r, Carrier{Image: image})
+	if result.problem != "" {
+		return "", "", errors.New(result.problem)
+	}
+	return img.Name(), attest.Digest(img.Digest), nil
+}
+
 // Mutate pins the images of a pod to their digests. It decides nothing: what cannot be
 // resolved stays as it is, and is denied when it is validated.
 func (a *Admitter) Mutate(ctx context.Context, r *Request) Decision {

@@ -68,13 +68,8 @@ var errUnknownKind = errors.New("it is not known where this kind of object has i
 // Carriers lists all places of an object that name an image, in order. An object
 // without any is none of those that a cluster takes: an error.
 func Carriers(kind GroupVersionKind, object []byte, custom []CustomPath) ([]Carrier, error) {
-	at, ok := templates[kind.Group+"/"+kind.Kind]
-	for _, c := range custom {
-		if c.Group == kind.Group && c.Kind == kind.Kind {
-			at, ok = strings.Split(c.Path, "."), true
-		}
-	}
-	if !ok {
+	at := specPath(kind, custom)
+	if at == nil {
 		return nil, errUnknownKind
 	}
 	value := jsontext.Value(object)
@@ -85,6 +80,7 @@ func Carriers(kind GroupVersionKind, object []byte, custom []CustomPath) ([]Carr
 			return nil, fmt.Errorf("%s is not an object: %w", strings.ReplaceAll(strings.TrimPrefix(pointer, "/"), "/", "."), err)
 		}
 		pointer += "/" + key
+		var ok bool
 		if value, ok = fields[key]; !ok {
 			return nil, fmt.Errorf("the object has no %s", strings.ReplaceAll(pointer[1:], "/", "."))
 		}

@@ -60,10 +60,18 @@ func Load(path string, clock admission.Clock) (*Loaded, error) {
 	return l, nil
 }
 
-// Admitter is one that decides by the configuration.
+// Admitter is one that decides by the configuration and asks registries.
 func (l *Loaded) Admitter(clock admission.Clock) (*admission.Admitter, error) {
-	client := registry.New(registry.Options{PlainHTTP: l.PlainHTTP})
-	return admission.NewAdmitter(l.Config, client.Workload, admission.Registries{Client: client}, l.bundles, clock)
+	return l.AdmitterWith(admission.Registries{Client: l.client()}, clock)
+}
+
+// AdmitterWith is one that decides by the configuration and asks the resolver.
+func (l *Loaded) AdmitterWith(r admission.Resolver, clock admission.Clock) (*admission.Admitter, error) {
+	return admission.NewAdmitter(l.Config, l.client().Workload, r, l.bundles, clock)
+}
+
+func (l *Loaded) client() *registry.Client {
+	return registry.New(registry.Options{PlainHTTP: l.PlainHTTP})
 }
 
 // readBounded reads a regular file of at most so many bytes.

@@ -109,8 +109,9 @@ Exit codes, the same in every output format:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())
 	})
-	root.AddCommand(a.checkCommand(), a.scanCommand(), a.sbomCommand(), a.attestCommand(), a.verifyCommand(), a.keyCommand(), a.policyCommand(), a.dbCommand(), a.waiverCommand(),
+	root.AddCommand(a.checkCommand(), a.scanCommand(), a.sbomCommand(), a.attestCommand(), a.verifyCommand(), a.keyCommand(), a.admissionCommand(), a.policyCommand(), a.dbCommand(), a.waiverCommand(),
 		a.secretsCommand(), a.iacCommand(), a.vexCommand(), a.fixCommand(), a.initCommand(), a.doctorCommand(), a.schemaCommand(), a.versionCommand(), a.govulncheckCommand())
+	root.AddCommand(a.layoutCommand())
 	root.SuggestionsMinimumDistance = 2
 	return root
 }

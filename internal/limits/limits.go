@@ -340,6 +340,17 @@ const (
 	// containers are not known.
 	MaxImagesOfObject = 500
 
+	// MaxApprovedDigests bounds the list of the fallback: an object of some 1.2 MB,
+	// of which etcd takes 1.5.
+	MaxApprovedDigests = 5000
+
+	// MaxManifestObjects bounds the objects of manifests that are tried out at
+	// once. Whole clusters of 1,000 nodes have some 50,000.
+	MaxManifestObjects = 100_000
+
+	// MaxManifestsBytes is the largest file of manifests: 100,000 objects of 2 kB.
+	MaxManifestsBytes = 256 << 20
+
 	// MaxAdmissionRequests bounds the requests that are answered at once; more
 	// are denied. API servers send at most 400 changes at once by default
 	// (--max-mutating-requests-inflight 200, several servers).
