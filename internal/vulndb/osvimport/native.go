@@ -316,9 +316,9 @@ func nonEmpty(list []string) []string {
 	return slices.DeleteFunc(list, func(s string) bool { return strings.TrimSpace(s) == "" })
 }
 
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}$`)
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$`)
 
-func plainID(id string) bool { return idPattern.MatchString(id) }
+func plainID(id string) bool { return len(id) <= 256 && idPattern.MatchString(id) }
 
 func plainName(name string) bool {
 	return strings.TrimSpace(name) != "" && !strings.ContainsAny(name, "\x00\r\n") && len(name) <= maxNameBytes

@@ -1,10 +1,11 @@
 package pipeline
 
 import (
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 func isCircle(root *yaml.Node) bool {
@@ -22,7 +23,7 @@ func isCircle(root *yaml.Node) bool {
 	return false
 }
 
-var circleValue = regexp.MustCompile(`<<\s*(pipeline\.[\w.]+)\s*>>`)
+var circleValue = lazyregexp.New(`<<\s*(pipeline\.[\w.]+)\s*>>`)
 
 func circleTaint(name string) string {
 	switch {
@@ -49,7 +50,7 @@ func readCircle(root *yaml.Node) *Pipeline {
 		name, ref, _ := strings.Cut(s, "@")
 		p.Uses = append(p.Uses, Use{Sort: "orb", Text: s, Name: name, Ref: ref, Pin: version(ref), Line: e.line, FirstParty: strings.HasPrefix(name, "circleci/")})
 	}
-	look := pasted(circleValue, circleTaint)
+	look := pasted(circleValue(), circleTaint)
 	for _, group := range []string{"executors", "commands", "jobs"} {
 		for _, e := range entries(get(root, group)) {
 			j := newJob(e.key, e.line)

@@ -1,10 +1,11 @@
 package pipeline
 
 import (
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // notJobs are keys at the top of a GitLab pipeline that are no jobs.
@@ -31,14 +32,14 @@ func isGitLab(root *yaml.Node) bool {
 }
 
 var (
-	gitlabInput     = regexp.MustCompile(`\$\[\[\s*(inputs\.[\w-]+)[^\]]*\]\]`)
-	gitlabOutsiders = regexp.MustCompile(`^CI_(COMMIT_(MESSAGE|TITLE|DESCRIPTION|AUTHOR|REF_NAME|BRANCH|TAG_MESSAGE)|MERGE_REQUEST_(TITLE|DESCRIPTION|LABELS|SOURCE_BRANCH_NAME)|EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME)$`)
+	gitlabInput     = lazyregexp.New(`\$\[\[\s*(inputs\.[\w-]+)[^\]]*\]\]`)
+	gitlabOutsiders = lazyregexp.New(`^CI_(COMMIT_(MESSAGE|TITLE|DESCRIPTION|AUTHOR|REF_NAME|BRANCH|TAG_MESSAGE)|MERGE_REQUEST_(TITLE|DESCRIPTION|LABELS|SOURCE_BRANCH_NAME)|EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME)$`)
 )
 
 func readGitLab(root *yaml.Node) *Pipeline {
 	p := newPipeline(GitLab, KindPipeline, root)
-	inputs := pasted(gitlabInput, func(string) string { return taintInput })
-	evals := evaluated(gitlabOutsiders)
+	inputs := pasted(gitlabInput(), func(string) string { return taintInput })
+	evals := evaluated(gitlabOutsiders())
 	look := func(s *Step, n *yaml.Node) { inputs(s, n); evals(s, n) }
 	job := func(name string, line int, n *yaml.Node) {
 		j := newJob(name, line)
@@ -145,14 +146,14 @@ func (p *Pipeline) includes(n *yaml.Node) {
 	}
 }
 
-var hashInURL = regexp.MustCompile(`/[0-9a-f]{40}/`)
+var hashInURL = lazyregexp.New(`/[0-9a-f]{40}/`)
 
 // remotePin says whether an address names a commit.
 func remotePin(url string) string {
 	switch {
-	case hashInURL.MatchString(url):
+	case hashInURL().MatchString(url):
 		return "hash"
-	case variables.MatchString(url):
+	case variables().MatchString(url):
 		return "unknown"
 	}
 	return "none"

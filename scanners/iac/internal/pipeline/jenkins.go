@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
+
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // IsJenkinsfile reports whether a path is that of a pipeline of Jenkins.
@@ -40,18 +41,18 @@ func ReadJenkins(data []byte) (*Pipeline, error) {
 		before := strings.TrimRight(text[at:s.start], " \t\r\n")
 		at = s.end
 		switch {
-		case stageCall.MatchString(before):
+		case stageCall().MatchString(before):
 			p.add(j)
 			j = newJob(s.value, s.line)
-		case shellCall.MatchString(before):
+		case shellCall().MatchString(before):
 			step := newStep(s.line)
 			step.RunLine = s.line
 			step.Lines = linesOf(s.value, s.line)
 			step.Injections = jenkinsInjections(s)
 			j.Steps = append(j.Steps, step)
-		case imageCall.MatchString(before):
+		case imageCall().MatchString(before):
 			p.Images = append(p.Images, newImage(s.value, s.line, "job"))
-		case libraryCall.MatchString(before):
+		case libraryCall().MatchString(before):
 			name, ref, _ := strings.Cut(s.value, "@")
 			u := Use{Sort: "library", Text: s.value, Name: name, Ref: ref, Line: s.line, Pin: pinOf(ref)}
 			if ref == "" {
@@ -61,7 +62,7 @@ func ReadJenkins(data []byte) (*Pipeline, error) {
 		}
 	}
 	p.add(j)
-	for _, m := range computedCall.FindAllStringIndex(text, -1) {
+	for _, m := range computedCall().FindAllStringIndex(text, -1) {
 		p.Gaps = append(p.Gaps, Gap{Line: 1 + strings.Count(text[:m[1]], "\n"), Reason: "a command is computed, so it was not judged"})
 	}
 	p.bound()
@@ -69,17 +70,17 @@ func ReadJenkins(data []byte) (*Pipeline, error) {
 }
 
 var (
-	stageCall    = regexp.MustCompile(`\bstage\s*\(?\s*(?:name:)?$`)
-	shellCall    = regexp.MustCompile(`(?:^|[^.\w])(?:sh|bat|powershell|pwsh)\s*\(?\s*(?:(?:\w+\s*:\s*\w+\s*,\s*)*,?\s*script\s*:)?$|[(,]\s*script\s*:$`)
-	imageCall    = regexp.MustCompile(`(?:^|\s)image$|docker\.image\s*\($|agent\s*\{\s*docker$`)
-	libraryCall  = regexp.MustCompile(`@Library\s*\(\s*(?:value\s*=)?\s*\[?$|(?:^|\s)library\s*\(?\s*(?:identifier\s*:)?$`)
-	computedCall = regexp.MustCompile(`(?m)^\s*(?:sh|bat|powershell|pwsh)\s*(?:\(\s*)?(?:script\s*:\s*)?[A-Za-z_][\w.]*\s*\)?\s*$`)
-	gstringValue = regexp.MustCompile(`\$\{?\s*((?:params|env)\.\w+|[A-Z][A-Z0-9_]+|ghprb\w+|gitlab\w+)`)
+	stageCall    = lazyregexp.New(`\bstage\s*\(?\s*(?:name:)?$`)
+	shellCall    = lazyregexp.New(`(?:^|[^.\w])(?:sh|bat|powershell|pwsh)\s*\(?\s*(?:(?:\w+\s*:\s*\w+\s*,\s*)*,?\s*script\s*:)?$|[(,]\s*script\s*:$`)
+	imageCall    = lazyregexp.New(`(?:^|\s)image$|docker\.image\s*\($|agent\s*\{\s*docker$`)
+	libraryCall  = lazyregexp.New(`@Library\s*\(\s*(?:value\s*=)?\s*\[?$|(?:^|\s)library\s*\(?\s*(?:identifier\s*:)?$`)
+	computedCall = lazyregexp.New(`(?m)^\s*(?:sh|bat|powershell|pwsh)\s*(?:\(\s*)?(?:script\s*:\s*)?[A-Za-z_][\w.]*\s*\)?\s*$`)
+	gstringValue = lazyregexp.New(`\$\{?\s*((?:params|env)\.\w+|[A-Z][A-Z0-9_]+|ghprb\w+|gitlab\w+)`)
 )
 
 // jenkinsOutsiders are variables whose text people without rights can choose,
 // of branch sources and of the plug-ins for pull requests.
-var jenkinsOutsiders = regexp.MustCompile(`^(?:env\.)?(?:CHANGE_(?:TITLE|BRANCH|AUTHOR|AUTHOR_DISPLAY_NAME|FORK)|BRANCH_NAME|GIT_BRANCH|GIT_LOCAL_BRANCH|TAG_NAME|ghprb(?:PullTitle|PullDescription|PullLongDescription|SourceBranch|CommentBody)|gitlab(?:MergeRequestTitle|MergeRequestDescription|SourceBranch|TriggerPhrase))$`)
+var jenkinsOutsiders = lazyregexp.New(`^(?:env\.)?(?:CHANGE_(?:TITLE|BRANCH|AUTHOR|AUTHOR_DISPLAY_NAME|FORK)|BRANCH_NAME|GIT_BRANCH|GIT_LOCAL_BRANCH|TAG_NAME|ghprb(?:PullTitle|PullDescription|PullLongDescription|SourceBranch|CommentBody)|gitlab(?:MergeRequestTitle|MergeRequestDescription|SourceBranch|TriggerPhrase))$`)
 
 func jenkinsInjections(s groovyText) []Injection {
 	all := []Injection{}
@@ -87,13 +88,13 @@ func jenkinsInjections(s groovyText) []Injection {
 		all = append(all, Injection{Line: s.line + strings.Count(s.value[:at], "\n"), Name: name, Taint: taint, Where: "script"})
 	}
 	if s.gstring {
-		for _, m := range gstringValue.FindAllStringSubmatchIndex(s.value, -1) {
+		for _, m := range gstringValue().FindAllStringSubmatchIndex(s.value, -1) {
 			if m[0] > 0 && s.value[m[0]-1] == '\\' {
 				continue // left to the shell
 			}
 			name := s.value[m[2]:m[3]]
 			switch {
-			case jenkinsOutsiders.MatchString(name):
+			case jenkinsOutsiders().MatchString(name):
 				add(m[0], name, taintOutsider)
 			case strings.HasPrefix(name, "params."):
 				add(m[0], name, taintInput)
@@ -101,8 +102,8 @@ func jenkinsInjections(s groovyText) []Injection {
 		}
 		return all
 	}
-	for _, m := range evalOf.FindAllStringSubmatchIndex(s.value, -1) {
-		if name := s.value[m[2]:m[3]]; jenkinsOutsiders.MatchString(name) {
+	for _, m := range evalOf().FindAllStringSubmatchIndex(s.value, -1) {
+		if name := s.value[m[2]:m[3]]; jenkinsOutsiders().MatchString(name) {
 			add(m[0], name, taintOutsider)
 		}
 	}

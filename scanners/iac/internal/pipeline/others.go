@@ -1,10 +1,11 @@
 package pipeline
 
 import (
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // Bitbucket.
@@ -14,12 +15,12 @@ func isBitbucket(root *yaml.Node) bool {
 	return p != nil && p.Kind == yaml.MappingNode && (get(p, "default") != nil || get(p, "branches") != nil || get(p, "pull-requests") != nil || get(p, "custom") != nil || get(p, "tags") != nil)
 }
 
-var bitbucketOutsiders = regexp.MustCompile(`^BITBUCKET_(BRANCH|TAG|PR_DESTINATION_BRANCH|BOOKMARK)$`)
+var bitbucketOutsiders = lazyregexp.New(`^BITBUCKET_(BRANCH|TAG|PR_DESTINATION_BRANCH|BOOKMARK)$`)
 
 func readBitbucket(root *yaml.Node) *Pipeline {
 	p := newPipeline(Bitbucket, KindPipeline, root)
 	p.jobImage(get(root, "image"), "name", "job")
-	look := evaluated(bitbucketOutsiders)
+	look := evaluated(bitbucketOutsiders())
 	for _, e := range entries(get(get(root, "definitions"), "services")) {
 		p.jobImage(get(e.value, "image"), "name", "service")
 	}
@@ -76,12 +77,12 @@ func isBuildSpec(root *yaml.Node) bool {
 	return false
 }
 
-var codebuildOutsiders = regexp.MustCompile(`^CODEBUILD_(WEBHOOK_(HEAD_REF|TRIGGER|BASE_REF)|SOURCE_VERSION)$`)
+var codebuildOutsiders = lazyregexp.New(`^CODEBUILD_(WEBHOOK_(HEAD_REF|TRIGGER|BASE_REF)|SOURCE_VERSION)$`)
 
 func readBuildSpec(root *yaml.Node) *Pipeline {
 	p := newPipeline(BuildSpec, KindPipeline, root)
 	p.Env = vars(get(get(root, "env"), "variables"))
-	look := evaluated(codebuildOutsiders)
+	look := evaluated(codebuildOutsiders())
 	for _, e := range entries(get(root, "phases")) {
 		j, s := newJob(e.key, e.line), newStep(e.line)
 		p.scripts(&s, get(e.value, "commands"), look)
@@ -124,7 +125,7 @@ func droneSteps(root *yaml.Node) []entry {
 	return all
 }
 
-var droneValue = regexp.MustCompile(`\$\{((?:DRONE|CI)_[A-Z_]+)[^}]*\}`)
+var droneValue = lazyregexp.New(`\$\{((?:DRONE|CI)_[A-Z_]+)[^}]*\}`)
 
 func droneTaint(name string) string {
 	for _, s := range []string{"_MESSAGE", "_TITLE", "_BRANCH", "_AUTHOR_NAME", "_AUTHOR_EMAIL", "_COMMIT_REF", "_SOURCE_BRANCH", "_PULL_REQUEST_TITLE"} {
@@ -137,7 +138,7 @@ func droneTaint(name string) string {
 
 func readDrone(root *yaml.Node) *Pipeline {
 	p := newPipeline(Drone, KindPipeline, root)
-	look := pasted(droneValue, droneTaint)
+	look := pasted(droneValue(), droneTaint)
 	for _, e := range droneSteps(root) {
 		j, s := newJob(e.key, e.line), newStep(e.line)
 		p.jobImage(get(e.value, "image"), "", "step")
@@ -167,11 +168,11 @@ func isTekton(root *yaml.Node) bool {
 	return strings.HasPrefix(text(get(root, "apiVersion")), "tekton.dev/")
 }
 
-var tektonValue = regexp.MustCompile(`\$\(((?:params|tasks|steps)[.\[][^)\s]+)\)`)
+var tektonValue = lazyregexp.New(`\$\(((?:params|tasks|steps)[.\[][^)\s]+)\)`)
 
 func readTekton(root *yaml.Node) *Pipeline {
 	p := newPipeline(Tekton, KindPipeline, root)
-	look := pasted(tektonValue, func(name string) string {
+	look := pasted(tektonValue(), func(name string) string {
 		if strings.HasPrefix(name, "params") {
 			return taintInput
 		}
@@ -297,7 +298,7 @@ func (p *Pipeline) azureSteps(n *yaml.Node, depth int, f func(job string, n *yam
 	}
 }
 
-var azureValue = regexp.MustCompile(`(?i)\$\{\{\s*(parameters\.\w+)\s*\}\}|\$\(((?:Build\.Source(?:BranchName|Branch|VersionMessage|VersionAuthor)|Build\.RequestedFor|System\.PullRequest\.(?:SourceBranch|SourceRepositoryURI|Title)))\)`)
+var azureValue = lazyregexp.New(`(?i)\$\{\{\s*(parameters\.\w+)\s*\}\}|\$\(((?:Build\.Source(?:BranchName|Branch|VersionMessage|VersionAuthor)|Build\.RequestedFor|System\.PullRequest\.(?:SourceBranch|SourceRepositoryURI|Title)))\)`)
 
 func readAzure(root *yaml.Node) *Pipeline {
 	p := newPipeline(Azure, KindPipeline, root)
@@ -398,7 +399,7 @@ func (p *Pipeline) azureContainers(n *yaml.Node, declared map[string]bool, depth
 func (p *Pipeline) azureScript(s *Step, n *yaml.Node) {
 	p.scripts(s, n, func(s *Step, n *yaml.Node) {
 		lines := countLines(n)
-		for _, m := range azureValue.FindAllStringSubmatchIndex(n.Value, -1) {
+		for _, m := range azureValue().FindAllStringSubmatchIndex(n.Value, -1) {
 			i := Injection{Line: lines.lineOf(m[0]), Where: "script"}
 			if m[2] >= 0 {
 				i.Name, i.Taint = n.Value[m[2]:m[3]], taintInput

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
@@ -122,11 +123,11 @@ var signs = [][]string{
 }
 
 // likely are groups of keys at the start of lines that only pipelines have.
-var likely = []*regexp.Regexp{
-	regexp.MustCompile(`(?m)^["']?on["']?:(?s:.*)^["']?jobs["']?:|^["']?jobs["']?:(?s:.*)^["']?on["']?:`),
-	regexp.MustCompile(`(?m)^runs:\s*$(?s:.*)^\s+using:`),
-	regexp.MustCompile(`(?m)^updates:(?s:.*)package-ecosystem:`),
-	regexp.MustCompile(`(?m)^(orbs|phases|pipelines|stages|jobs|steps):(?s:.*)^\s+-?\s*(script|run|commands|task|bash|stage|step):`),
+var likely = []func() *regexp.Regexp{
+	lazyregexp.New(`(?m)^["']?on["']?:(?s:.*)^["']?jobs["']?:|^["']?jobs["']?:(?s:.*)^["']?on["']?:`),
+	lazyregexp.New(`(?m)^runs:\s*$(?s:.*)^\s+using:`),
+	lazyregexp.New(`(?m)^updates:(?s:.*)package-ecosystem:`),
+	lazyregexp.New(`(?m)^(orbs|phases|pipelines|stages|jobs|steps):(?s:.*)^\s+-?\s*(script|run|commands|task|bash|stage|step):`),
 }
 
 // IsLikely reports whether a file that cannot be parsed is a pipeline by its
@@ -136,7 +137,7 @@ func IsLikely(name string, data []byte) bool {
 		return true
 	}
 	for _, r := range likely {
-		if r.Match(data) {
+		if r().Match(data) {
 			return true
 		}
 	}

@@ -2,14 +2,15 @@ package pipeline
 
 import (
 	"path"
-	"regexp"
 	"strings"
+
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 var (
-	fullHash  = regexp.MustCompile(`^[0-9a-fA-F]{40}([0-9a-fA-F]{24})?$`)
-	likeTag   = regexp.MustCompile(`^[vV]?[0-9]+([.-][0-9A-Za-z.+_-]*)?$|^[A-Za-z-]+[-/@]?[vV]?[0-9]+\.[0-9]+[0-9A-Za-z.+_-]*$|^(stable|release)[-/]v?[0-9]`)
-	variables = regexp.MustCompile(`\$\{\{|\$\(|<<|\$\[\[|\$\{?[A-Za-z_]`)
+	fullHash  = lazyregexp.New(`^[0-9a-fA-F]{40}([0-9a-fA-F]{24})?$`)
+	likeTag   = lazyregexp.New(`^[vV]?[0-9]+([.-][0-9A-Za-z.+_-]*)?$|^[A-Za-z-]+[-/@]?[vV]?[0-9]+\.[0-9]+[0-9A-Za-z.+_-]*$|^(stable|release)[-/]v?[0-9]`)
+	variables = lazyregexp.New(`\$\{\{|\$\(|<<|\$\[\[|\$\{?[A-Za-z_]`)
 )
 
 // pinOf says how firmly a git ref holds on to code.
@@ -17,11 +18,11 @@ func pinOf(ref string) string {
 	switch {
 	case ref == "":
 		return "none"
-	case variables.MatchString(ref):
+	case variables().MatchString(ref):
 		return "unknown"
-	case fullHash.MatchString(ref):
+	case fullHash().MatchString(ref):
 		return "hash"
-	case likeTag.MatchString(ref):
+	case likeTag().MatchString(ref):
 		return "tag"
 	}
 	return "branch"
@@ -41,7 +42,7 @@ func actionUse(s string) (u Use, ok bool) {
 	}
 	u.Name, u.Ref, _ = strings.Cut(s, "@")
 	u.Pin = pinOf(u.Ref)
-	if variables.MatchString(u.Name) {
+	if variables().MatchString(u.Name) {
 		u.Pin = "unknown"
 	}
 	owner, _, _ := strings.Cut(strings.ToLower(u.Name), "/")
@@ -65,7 +66,7 @@ func newImage(s string, line int, role string) Image {
 	switch {
 	case strings.Contains(s, "@sha256:") || strings.Contains(s, "@sha512:"):
 		i.Pin = "hash"
-	case variables.MatchString(s):
+	case variables().MatchString(s):
 		i.Pin = "unknown"
 	default:
 		_, i.Tag, _ = strings.Cut(rest, ":")

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // scripts reads lists of commands, nested or not, into the step.
@@ -46,7 +48,7 @@ func pasted(pattern *regexp.Regexp, taint func(string) string) func(*Step, *yaml
 // evaluated finds variables that a script has run as code itself, which is the
 // only way where a system hands them on in the environment.
 func evaluated(outsiders *regexp.Regexp) func(*Step, *yaml.Node) {
-	return pasted(evalOf, func(s string) string {
+	return pasted(evalOf(), func(s string) string {
 		if outsiders.MatchString(s) {
 			return taintOutsider
 		}
@@ -54,7 +56,7 @@ func evaluated(outsiders *regexp.Regexp) func(*Step, *yaml.Node) {
 	})
 }
 
-var evalOf = regexp.MustCompile(`\b(?:eval|(?:ba|z|da)?sh\s+-[a-z]*c)\s[^\n]*?\$\{?([A-Z][A-Z0-9_]+)`)
+var evalOf = lazyregexp.New(`\b(?:eval|(?:ba|z|da)?sh\s+-[a-z]*c)\s[^\n]*?\$\{?([A-Z][A-Z0-9_]+)`)
 
 // jobImage notes an image, which stands as text or under the key.
 func (p *Pipeline) jobImage(n *yaml.Node, key, role string) {
@@ -75,15 +77,15 @@ func version(s string) string {
 	switch {
 	case s == "":
 		return "none"
-	case variables.MatchString(s):
+	case variables().MatchString(s):
 		return "unknown"
-	case wholeVersion.MatchString(s):
+	case wholeVersion().MatchString(s):
 		return "tag"
 	}
 	return "branch"
 }
 
-var wholeVersion = regexp.MustCompile(`^v?[0-9]+\.[0-9]+\.[0-9]+`)
+var wholeVersion = lazyregexp.New(`^v?[0-9]+\.[0-9]+\.[0-9]+`)
 
 func (p *Pipeline) add(j Job, steps ...Step) {
 	for _, s := range steps {

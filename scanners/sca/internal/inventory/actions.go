@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // isWorkflow reports whether a file is a workflow of GitHub or of a forge that
@@ -70,10 +70,10 @@ func (inv *Inventory) addJobImage(n *yaml.Node) {
 
 var (
 	// exactRef is a tag that names one version.
-	exactRef = regexp.MustCompile(`^v?\d+\.\d+\.\d+(?:[-+][\w.+-]+)?$`)
+	exactRef = lazyregexp.New(`^v?\d+\.\d+\.\d+(?:[-+][\w.+-]+)?$`)
 	// pinComment is the comment that says which version a commit is, as
 	// Dependabot and Renovate write it.
-	pinComment = regexp.MustCompile(`^#+\s*(?:tag=|frozen:\s*|pin@|renovate:.*=|ratchet:\S*@)?(v?\d+\.\d+\.\d+(?:[-+][\w.+-]+)?)\b`)
+	pinComment = lazyregexp.New(`^#+\s*(?:tag=|frozen:\s*|pin@|renovate:.*=|ratchet:\S*@)?(v?\d+\.\d+\.\d+(?:[-+][\w.+-]+)?)\b`)
 )
 
 // addUses adds what a step or a job uses.
@@ -94,12 +94,12 @@ func (inv *Inventory) addUses(n *yaml.Node) {
 	}
 	p := Package{Eco: GitHubActions, Name: parts[0] + "/" + parts[1], Version: ref, Line: n.Line, Direct: true, Scope: gatehouse.ScopeBuild, Requirement: ref}
 	p.Origin = repository("https://github.com/"+p.Name, ref)
-	switch comment := pinComment.FindStringSubmatch(n.LineComment); {
+	switch comment := pinComment().FindStringSubmatch(n.LineComment); {
 	case p.Origin.Pinned && comment != nil:
 		p.Version = comment[1]
 	case p.Origin.Pinned:
 		p.Unmatched = "it is pinned to a commit and no comment says which version that is; write it behind, as in \"# v1.2.3\""
-	case !exactRef.MatchString(ref):
+	case !exactRef().MatchString(ref):
 		p.Unmatched = fmt.Sprintf("%q is another version whenever somebody moves it; pin the full id of a commit, with its version as a comment", ref)
 	}
 	inv.add(p)

@@ -3,10 +3,10 @@ package inventory
 import (
 	"cmp"
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // parsePackageResolved reads Package.resolved of versions 1 to 3. Pins to a
@@ -51,7 +51,7 @@ func parsePackageResolved(f *Lockfile) (Inventory, error) {
 }
 
 // podText is "Name (version)" or "Name (~> 1.0)" or "Name (from `../x`)".
-var podText = regexp.MustCompile(`^([^\s(]+)(?: \((.*)\))?$`)
+var podText = lazyregexp.New(`^([^\s(]+)(?: \((.*)\))?$`)
 
 // parsePodfileLock reads Podfile.lock; see
 // https://guides.cocoapods.org/using/using-cocoapods.html#what-is-podfilelock.
@@ -72,7 +72,7 @@ func parsePodfileLock(f *Lockfile) (Inventory, error) {
 	external, checkout, checksums := root.get("EXTERNAL SOURCES").table(), root.get("CHECKOUT OPTIONS").table(), root.get("SPEC CHECKSUMS").table()
 	direct := map[string]string{}
 	for _, d := range root.get("DEPENDENCIES").texts() {
-		if m := podText.FindStringSubmatch(d); m != nil {
+		if m := podText().FindStringSubmatch(d); m != nil {
 			direct[m[1]] = m[2]
 		}
 	}
@@ -93,7 +93,7 @@ func parsePodfileLock(f *Lockfile) (Inventory, error) {
 		for one := range n.children() {
 			text, list = one.key(), one
 		}
-		m := podText.FindStringSubmatch(text)
+		m := podText().FindStringSubmatch(text)
 		if m == nil || m[2] == "" {
 			inv.gap(gatehouse.GapUnresolved, n.line(), text, "the pod has no version")
 			continue
@@ -110,7 +110,7 @@ func parsePodfileLock(f *Lockfile) (Inventory, error) {
 		podSource(&p, external[rootPod], checkout[rootPod])
 		var names []string
 		for _, need := range list.texts() {
-			if d := podText.FindStringSubmatch(need); d != nil {
+			if d := podText().FindStringSubmatch(need); d != nil {
 				names = append(names, d[1])
 				if p.Ranges == nil {
 					p.Ranges = map[string]string{}

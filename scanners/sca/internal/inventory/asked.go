@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // A lockfile speaks for a manifest only if it has what the manifest asks for:
@@ -260,16 +260,16 @@ func cargoLockedAsks(f *Lockfile, manifest string) ([]string, error) {
 }
 
 var (
-	setupList  = regexp.MustCompile(`(?s)install_requires\s*=\s*\[(.*?)\]`)
-	quotedName = regexp.MustCompile(`["']\s*([A-Za-z0-9][A-Za-z0-9._-]*)[^"';]*["']`)
-	gemLine    = regexp.MustCompile(`(?m)^\s*gem[ (]+["']([^"']+)["'](.*)$`)
+	setupList  = lazyregexp.New(`(?s)install_requires\s*=\s*\[(.*?)\]`)
+	quotedName = lazyregexp.New(`["']\s*([A-Za-z0-9][A-Za-z0-9._-]*)[^"';]*["']`)
+	gemLine    = lazyregexp.New(`(?m)^\s*gem[ (]+["']([^"']+)["'](.*)$`)
 )
 
 // setupRequires lists the requirements that are written out in setup.py.
 func setupRequires(data []byte) []string {
 	var names []string
-	for _, list := range setupList.FindAllSubmatch(data, -1) {
-		for _, m := range quotedName.FindAllSubmatch(list[1], -1) {
+	for _, list := range setupList().FindAllSubmatch(data, -1) {
+		for _, m := range quotedName().FindAllSubmatch(list[1], -1) {
 			names = append(names, string(m[1]))
 		}
 	}
@@ -279,7 +279,7 @@ func setupRequires(data []byte) []string {
 // gemfileLocked lists the gems that are asked for in any case.
 func gemfileLocked(data []byte) []string {
 	var names []string
-	for _, m := range gemLine.FindAllSubmatch(data, -1) {
+	for _, m := range gemLine().FindAllSubmatch(data, -1) {
 		if rest := string(m[2]); !strings.Contains(rest, " if ") && !strings.Contains(rest, " unless ") {
 			names = append(names, string(m[1]))
 		}

@@ -4,16 +4,16 @@ import (
 	"encoding/xml"
 	"errors"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // bazelSource is the file of a registry that is read for each module that is
 // used; see https://bazel.build/external/lockfile.
-var bazelSource = regexp.MustCompile(`^(https?://.+)/modules/([^/]+)/([^/]+)/source\.json$`)
+var bazelSource = lazyregexp.New(`^(https?://.+)/modules/([^/]+)/([^/]+)/source\.json$`)
 
 // parseBazelLock reads MODULE.bazel.lock.
 func parseBazelLock(f *Lockfile) (Inventory, error) {
@@ -34,7 +34,7 @@ func parseBazelLock(f *Lockfile) (Inventory, error) {
 	}
 	lines := jsonKeyLines(f.Data, "registryFileHashes")
 	for _, url := range slices.Sorted(maps.Keys(lock.Hashes)) {
-		m := bazelSource.FindStringSubmatch(url)
+		m := bazelSource().FindStringSubmatch(url)
 		if m == nil || lock.Hashes[url] == nil {
 			continue
 		}

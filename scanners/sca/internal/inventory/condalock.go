@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // parseCondaLock reads conda-lock.yml, which has the packages of conda and of
@@ -87,7 +87,7 @@ func packageHost(url string) *gatehouse.Origin {
 }
 
 // condaArchive is the name of an archive: name-version-build.
-var condaArchive = regexp.MustCompile(`^(.+)-([^-]+)-[^-]+(?:\.conda|\.tar\.bz2)$`)
+var condaArchive = lazyregexp.New(`^(.+)-([^-]+)-[^-]+(?:\.conda|\.tar\.bz2)$`)
 
 // parsePixiLock reads pixi.lock; see
 // https://pixi.sh/latest/workspace/lockfile.
@@ -125,7 +125,7 @@ func pixiPackage(entry *yaml.Node) (Package, bool) {
 	}
 	p := Package{Eco: conda, Name: field("name"), Version: field("version"), Line: entry.Line, Licenses: digests(field("license")),
 		Hashes: digests(hexDigest("sha256", field("sha256")), hexDigest("md5", field("md5")))}
-	if m := condaArchive.FindStringSubmatch(path.Base(url)); kind == "conda" && m != nil {
+	if m := condaArchive().FindStringSubmatch(path.Base(url)); kind == "conda" && m != nil {
 		p.Name, p.Version = m[1], m[2]
 	}
 	if kind == "pypi" {

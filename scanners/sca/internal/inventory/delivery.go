@@ -158,7 +158,7 @@ func parsePreCommit(f *Lockfile) (Inventory, error) {
 		p := repositoryPackage(url, yamlText(rev), PreCommit)
 		p.Line, p.Scope, p.Dev = at.Line, gatehouse.ScopeDev, true
 		if rev != nil {
-			if m := pinComment.FindStringSubmatch(rev.LineComment); m != nil && p.Origin.Pinned {
+			if m := pinComment().FindStringSubmatch(rev.LineComment); m != nil && p.Origin.Pinned {
 				p.Version = m[1]
 			}
 		}

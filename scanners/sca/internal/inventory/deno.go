@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 type denoPackage struct {
@@ -189,13 +189,13 @@ func denoLines(data []byte) map[string]int {
 	return lines
 }
 
-var denoModule = regexp.MustCompile(`^https://((?:deno\.land/(?:x/)?|esm\.sh/(?:v\d+/)?|cdn\.jsdelivr\.net/npm/|unpkg\.com/|cdn\.skypack\.dev/)((?:@[^/@]+/)?[^/@]+))@([^/?&]+)`)
+var denoModule = lazyregexp.New(`^https://((?:deno\.land/(?:x/)?|esm\.sh/(?:v\d+/)?|cdn\.jsdelivr\.net/npm/|unpkg\.com/|cdn\.skypack\.dev/)((?:@[^/@]+/)?[^/@]+))@([^/?&]+)`)
 
 // addRemote adds the modules that are imported by URL, one for all their files.
 func (inv *Inventory) addRemote(remote map[string]string) {
 	seen := map[string]bool{}
 	for _, url := range slices.Sorted(maps.Keys(remote)) {
-		m := denoModule.FindStringSubmatch(url)
+		m := denoModule().FindStringSubmatch(url)
 		p := Package{Eco: Generic, Direct: true}
 		switch {
 		case m == nil:

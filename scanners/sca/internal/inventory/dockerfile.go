@@ -3,17 +3,17 @@ package inventory
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // syntaxLine names the image that reads the Dockerfile itself.
-var syntaxLine = regexp.MustCompile(`^#\s*syntax\s*=\s*(\S+)`)
+var syntaxLine = lazyregexp.New(`^#\s*syntax\s*=\s*(\S+)`)
 
 // dockerStage is one FROM.
 type dockerStage struct {
@@ -31,7 +31,7 @@ func parseDockerfile(f *Lockfile) (Inventory, error) {
 	if err != nil {
 		return inv, fmt.Errorf("it is no Dockerfile: %w", err)
 	}
-	if m := syntaxLine.FindSubmatch(f.Data); m != nil {
+	if m := syntaxLine().FindSubmatch(f.Data); m != nil {
 		inv.addImage(string(m[1]), 1, gatehouse.ScopeBuild)
 	}
 	args := map[string]string{}

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // parseNugetLock reads packages.lock.json; see
@@ -185,11 +185,11 @@ func attribute(e xml.StartElement, name string) string {
 }
 
 // nugetExact is "[1.2.3]", which means exactly that version.
-var nugetExact = regexp.MustCompile(`^\[\s*([^,\s\]]+)\s*\]$`)
+var nugetExact = lazyregexp.New(`^\[\s*([^,\s\]]+)\s*\]$`)
 
 // addNuget adds a package reference if its version is plain.
 func addNuget(inv *Inventory, p Package) {
-	if m := nugetExact.FindStringSubmatch(p.Version); m != nil {
+	if m := nugetExact().FindStringSubmatch(p.Version); m != nil {
 		p.Version = m[1]
 	}
 	switch {

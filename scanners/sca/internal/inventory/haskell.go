@@ -3,13 +3,13 @@ package inventory
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
-var freezeEntry = regexp.MustCompile(`(?:^|[\s,])(?:any\.)?([A-Za-z][A-Za-z0-9-]*)\s*==\s*([0-9][0-9.]*)`)
+var freezeEntry = lazyregexp.New(`(?:^|[\s,])(?:any\.)?([A-Za-z][A-Za-z0-9-]*)\s*==\s*([0-9][0-9.]*)`)
 
 // parseCabalFreeze reads cabal.project.freeze: a list of constraints; see
 // https://cabal.readthedocs.io/en/stable/cabal-commands.html#cabal-freeze.
@@ -22,7 +22,7 @@ func parseCabalFreeze(f *Lockfile) (Inventory, error) {
 		if strings.Contains(text, ":") {
 			known = true
 		}
-		matches := freezeEntry.FindAllStringSubmatch(text, -1)
+		matches := freezeEntry().FindAllStringSubmatch(text, -1)
 		for _, m := range matches {
 			inv.add(Package{Eco: Hackage, Name: m[1], Version: m[2], Line: n, Requirement: "==" + m[2], Origin: fromRegistry("https://hackage.haskell.org")})
 		}
@@ -36,7 +36,7 @@ func parseCabalFreeze(f *Lockfile) (Inventory, error) {
 	return inv, nil
 }
 
-var hackageName = regexp.MustCompile(`^(.+)-([0-9][0-9.]*)(?:@(?:sha256:([0-9a-fA-F]+)|rev:\d+).*)?$`)
+var hackageName = lazyregexp.New(`^(.+)-([0-9][0-9.]*)(?:@(?:sha256:([0-9a-fA-F]+)|rev:\d+).*)?$`)
 
 // parseStackLock reads stack.yaml.lock, which has the packages that stack.yaml
 // adds to a snapshot, and not those of the snapshot; see
@@ -55,7 +55,7 @@ func parseStackLock(f *Lockfile) (Inventory, error) {
 		c := yamlField(entry, "completed")
 		field := func(key string) string { return yamlText(yamlField(c, key)) }
 		p := Package{Eco: Hackage, Line: entry.Line, Direct: true}
-		if m := hackageName.FindStringSubmatch(field("hackage")); m != nil {
+		if m := hackageName().FindStringSubmatch(field("hackage")); m != nil {
 			// The digest is that of the cabal file, not of the archive.
 			p.Name, p.Version, p.Origin = m[1], m[2], fromRegistry("https://hackage.haskell.org")
 			inv.add(p)

@@ -52,7 +52,7 @@ func parseHelm(f *Lockfile) (Inventory, error) {
 		switch {
 		case isLock:
 			p.Requirement = asked[name]
-		case !exactRef.MatchString(version):
+		case !exactRef().MatchString(version):
 			p.Version = "" // a range
 		}
 		helmOrigin(&p, yamlText(yamlField(d, "repository")), yamlField(d, "condition"))

@@ -1,14 +1,14 @@
 package inventory
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // imageName is the name of an image as registries take it, with the registry.
-var imageName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9._/-]|:[0-9]+/)*$`)
+var imageName = lazyregexp.New(`^[a-zA-Z0-9](?:[a-zA-Z0-9._/-]|:[0-9]+/)*$`)
 
 // addImage adds the image that a reference names. What the reference says only
 // with values that the file does not have is listed as it is written.
@@ -24,7 +24,7 @@ func (inv *Inventory) addImage(reference string, line int, scope gatehouse.Scope
 	}
 	p := Package{Eco: Docker, Name: name, Version: tag, Line: line, Direct: true, Scope: scope, Requirement: tag,
 		Origin: &gatehouse.Origin{Kind: "registry", URL: "docker.io", Revision: tag}}
-	if !imageName.MatchString(name) || strings.ContainsAny(tag+digest, "${}") {
+	if !imageName().MatchString(name) || strings.ContainsAny(tag+digest, "${}") {
 		p.Unmatched = "which image it is depends on values that the file does not have"
 		p.Origin.URL = ""
 		inv.add(p)
@@ -54,13 +54,13 @@ func registryHost(name string) string {
 	return host
 }
 
-var shellVariable = regexp.MustCompile(`\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-+?])([^{}]*))?\})`)
+var shellVariable = lazyregexp.New(`\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-+?])([^{}]*))?\})`)
 
 // expand replaces variables as Dockerfiles and Compose files write them. Those
 // without a value stay as they are.
 func expand(text string, values map[string]string) string {
-	return shellVariable.ReplaceAllStringFunc(text, func(whole string) string {
-		m := shellVariable.FindStringSubmatch(whole)
+	return shellVariable().ReplaceAllStringFunc(text, func(whole string) string {
+		m := shellVariable().FindStringSubmatch(whole)
 		value, ok := values[m[1]+m[2]]
 		set := ok && (value != "" || !strings.HasPrefix(m[3], ":"))
 		switch {

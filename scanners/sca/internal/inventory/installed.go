@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // Installed is a kind of file that is, or describes, a package that is there
@@ -83,9 +83,9 @@ func parsePythonMetadata(f *Lockfile) (Inventory, error) {
 }
 
 var (
-	gemName    = regexp.MustCompile(`(?m)^\s*\w+\.name\s*=\s*["']([^"']+)["']`)
-	gemVersion = regexp.MustCompile(`(?m)^\s*\w+\.version\s*=\s*["']([^"']+)["']`)
-	gemLicense = regexp.MustCompile(`(?m)^\s*\w+\.licenses?\s*=\s*\[?\s*["']([^"']+)["']`)
+	gemName    = lazyregexp.New(`(?m)^\s*\w+\.name\s*=\s*["']([^"']+)["']`)
+	gemVersion = lazyregexp.New(`(?m)^\s*\w+\.version\s*=\s*["']([^"']+)["']`)
+	gemLicense = lazyregexp.New(`(?m)^\s*\w+\.licenses?\s*=\s*\[?\s*["']([^"']+)["']`)
 )
 
 // parseGemspec reads the specification that RubyGems writes for an installed
@@ -96,13 +96,13 @@ func parseGemspec(f *Lockfile) (Inventory, error) {
 		return inv, err
 	}
 	data := PlainText(f.Data)
-	name, version := gemName.FindSubmatchIndex(data), gemVersion.FindSubmatchIndex(data)
+	name, version := gemName().FindSubmatchIndex(data), gemVersion().FindSubmatchIndex(data)
 	if name == nil || version == nil {
 		return inv, &gatehouse.Unscannable{Code: gatehouse.GapParse, Reason: "it does not say name and version in the form that RubyGems writes; install the gem anew"}
 	}
 	p := Package{Eco: Gem, Name: string(data[name[2]:name[3]]), Version: string(data[version[2]:version[3]]), Installed: true,
 		Line: 1 + bytes.Count(data[:name[2]], []byte("\n"))}
-	if l := gemLicense.FindSubmatch(data); l != nil {
+	if l := gemLicense().FindSubmatch(data); l != nil {
 		p.Licenses = []string{string(l[1])}
 	}
 	inv.add(p)

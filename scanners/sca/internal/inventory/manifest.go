@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // ManifestKind is a file that asks for packages without saying which versions
@@ -168,7 +169,7 @@ func pinned(eco *Ecosystem, pattern string) func([]byte) []Package {
 }
 
 // exactNpm is a version, and not a range of them.
-var exactNpm = regexp.MustCompile(`^=?v?(\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?)$`)
+var exactNpm = lazyregexp.New(`^=?v?(\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?)$`)
 
 func packageJSONPins(data []byte) []Package {
 	var m packageJSON
@@ -180,7 +181,7 @@ func packageJSONPins(data []byte) []Package {
 		lines := jsonKeyLines(data, table)
 		for name, v := range entries {
 			s, _ := v.(string)
-			if exact := exactNpm.FindStringSubmatch(strings.TrimSpace(s)); exact != nil {
+			if exact := exactNpm().FindStringSubmatch(strings.TrimSpace(s)); exact != nil {
 				found = append(found, Package{Eco: NPM, Name: name, Version: exact[1], Line: lines[name], Direct: true, Dev: table == "devDependencies"})
 			}
 		}

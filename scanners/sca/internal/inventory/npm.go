@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
@@ -306,7 +306,7 @@ func plainVersion(s string) bool {
 	return s != "" && s[0] >= '0' && s[0] <= '9' && !strings.Contains(s, ":")
 }
 
-var tarball = regexp.MustCompile(`/-/[^/]*?-(\d+\.\d+\.\d+[^/]*)\.tgz(?:$|[?#])`)
+var tarball = lazyregexp.New(`/-/[^/]*?-(\d+\.\d+\.\d+[^/]*)\.tgz(?:$|[?#])`)
 
 // placeNpm says where a package comes from that has no plain version: another
 // name, the project itself, or something that is not the registry.
@@ -323,7 +323,7 @@ func placeNpm(p *Package, resolution string) {
 	case hasAnyPrefix(resolution, "file:", "link:", "portal:", "workspace:"):
 		p.FirstParty = true
 	case strings.Contains(resolution, "://"), hasAnyPrefix(resolution, "git", "github:", "bitbucket:", "gist:"):
-		if m := tarball.FindStringSubmatch(resolution); m != nil {
+		if m := tarball().FindStringSubmatch(resolution); m != nil {
 			p.Version = m[1]
 			return
 		}

@@ -1,10 +1,10 @@
 package inventory
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // npmOrigins says where packages of npm come from. One registry gives most of
@@ -12,7 +12,7 @@ import (
 type npmOrigins map[string]*gatehouse.Origin
 
 // codeload is how npm, yarn and pnpm write an archive of a commit on GitHub.
-var codeload = regexp.MustCompile(`^https://codeload\.github\.com/([^/]+/[^/]+)/tar\.gz/([^/?]+)`)
+var codeload = lazyregexp.New(`^https://codeload\.github\.com/([^/]+/[^/]+)/tar\.gz/([^/?]+)`)
 
 // of is the origin of what was resolved to a URL or the like; digested is true
 // if a digest of the archive is known. Nil if it says nothing.
@@ -26,7 +26,7 @@ func (o npmOrigins) of(resolved, name string, digested bool) *gatehouse.Origin {
 	if strings.HasPrefix(resolved, "https://npm.pkg.github.com/") {
 		return o.registry("https://npm.pkg.github.com")
 	}
-	if m := codeload.FindStringSubmatch(resolved); m != nil {
+	if m := codeload().FindStringSubmatch(resolved); m != nil {
 		return repository("https://github.com/"+m[1], strings.Clone(m[2]))
 	}
 	return placeOrigin(resolved, digested)

@@ -3,10 +3,10 @@ package inventory
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // parseConanLock reads conan.lock of Conan 1 and 2. Tools for the build are in
@@ -95,12 +95,12 @@ func (inv *Inventory) conanGraph(nodes node) {
 var (
 	// mixHex is an entry with the digest of the content; mixEnd is its end, with
 	// the repository and the digest of the archive.
-	mixHex = regexp.MustCompile(`^"([^"]+)":\s*\{\s*:hex,\s*:("?[\w@.]+"?),\s*"([^"]+)"(?:,\s*"([0-9a-f]*)")?`)
-	mixEnd = regexp.MustCompile(`\],\s*"([\w:@./-]+)"(?:,\s*"([0-9a-f]+)")?\s*\},?$`)
-	mixGit = regexp.MustCompile(`^"([^"]+)":\s*\{\s*:git,\s*"([^"]*)"(?:,\s*"([0-9a-f]*)")?`)
-	mixAny = regexp.MustCompile(`^"([^"]+)":`)
+	mixHex = lazyregexp.New(`^"([^"]+)":\s*\{\s*:hex,\s*:("?[\w@.]+"?),\s*"([^"]+)"(?:,\s*"([0-9a-f]*)")?`)
+	mixEnd = lazyregexp.New(`\],\s*"([\w:@./-]+)"(?:,\s*"([0-9a-f]+)")?\s*\},?$`)
+	mixGit = lazyregexp.New(`^"([^"]+)":\s*\{\s*:git,\s*"([^"]*)"(?:,\s*"([0-9a-f]*)")?`)
+	mixAny = lazyregexp.New(`^"([^"]+)":`)
 	// mixDep is a dependency within a line: {:plug, "~> 1.0", [hex: :plug, …]}.
-	mixDep = regexp.MustCompile(`\{:\w+,\s*"([^"]*)",\s*\[hex: :(\w+)`)
+	mixDep = lazyregexp.New(`\{:\w+,\s*"([^"]*)",\s*\[hex: :(\w+)`)
 )
 
 // parseMixLock reads mix.lock, an Elixir map with one package to a line.
@@ -118,16 +118,16 @@ func parseMixLock(f *Lockfile) (Inventory, error) {
 		if line == "" || line == "}" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if m := mixHex.FindStringSubmatch(line); m != nil {
+		if m := mixHex().FindStringSubmatch(line); m != nil {
 			p := Package{ID: m[1], Eco: Hex, Name: strings.Trim(m[2], `"`), Version: m[3], Line: n, Hashes: digests(hexDigest("sha256", m[4]))}
-			for _, d := range mixDep.FindAllStringSubmatch(line, -1) {
+			for _, d := range mixDep().FindAllStringSubmatch(line, -1) {
 				p.DependsOn = append(p.DependsOn, d[2])
 				if p.Ranges == nil {
 					p.Ranges = map[string]string{}
 				}
 				p.Ranges[d[2]] = d[1]
 			}
-			if e := mixEnd.FindStringSubmatch(line); e != nil {
+			if e := mixEnd().FindStringSubmatch(line); e != nil {
 				p.Origin = hexOrigin(e[1])
 				if d := hexDigest("sha256", e[2]); d != "" {
 					p.Hashes = []string{d}
@@ -136,12 +136,12 @@ func parseMixLock(f *Lockfile) (Inventory, error) {
 			inv.add(p)
 			continue
 		}
-		if m := mixGit.FindStringSubmatch(line); m != nil {
+		if m := mixGit().FindStringSubmatch(line); m != nil {
 			inv.add(Package{ID: m[1], Eco: Hex, Name: m[1], Line: n, Origin: repository(strings.Clone(m[2]), strings.Clone(m[3])), Unmatched: fmt.Sprintf("it is installed from the repository %q and not from Hex", redactURL(m[2]))})
 			continue
 		}
 		entry := ""
-		if m := mixAny.FindStringSubmatch(line); m != nil {
+		if m := mixAny().FindStringSubmatch(line); m != nil {
 			entry = m[1]
 		}
 		inv.gap(gatehouse.GapParse, n, entry, "the line is no locked package of mix")

@@ -2,13 +2,13 @@ package inventory
 
 import (
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
-var paketLine = regexp.MustCompile(`^([^\s(]+)\s*\(([^)]*)\)`)
+var paketLine = lazyregexp.New(`^([^\s(]+)\s*\(([^)]*)\)`)
 
 // parsePaketLock reads paket.lock; see
 // https://fsprojects.github.io/Paket/lock-file.html.
@@ -47,7 +47,7 @@ func parsePaketLock(f *Lockfile) (Inventory, error) {
 }
 
 func (inv *Inventory) addPaket(section, remote, group, word string, line int) {
-	m := paketLine.FindStringSubmatch(word)
+	m := paketLine().FindStringSubmatch(word)
 	if m == nil {
 		inv.gap(gatehouse.GapUnresolved, line, word, "the entry has no version")
 		return

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // The pom.xml of a target are read together: a parent that is in the target
@@ -258,7 +258,7 @@ func (one *pom) lineage() (all []*pom, missing *coordinates) {
 	return all, nil
 }
 
-var placeholder = regexp.MustCompile(`\$\{([^${}]+)\}`)
+var placeholder = lazyregexp.New(`\$\{([^${}]+)\}`)
 
 // resolve replaces properties; what it does not know stays as it is.
 func (one *pom) resolve(text string, all []*pom) string {
@@ -267,7 +267,7 @@ func (one *pom) resolve(text string, all []*pom) string {
 			break
 		}
 		before := text
-		text = placeholder.ReplaceAllStringFunc(text, func(m string) string {
+		text = placeholder().ReplaceAllStringFunc(text, func(m string) string {
 			name := m[2 : len(m)-1]
 			for _, p := range all {
 				if v, ok := p.properties[name]; ok && v != m {
@@ -357,7 +357,7 @@ func (one *pom) add(inv *Inventory, d dependency, all []*pom, managed map[string
 		p.Origin = &gatehouse.Origin{Kind: "registry", URL: urls[0], Pinned: !strings.HasSuffix(version, "-SNAPSHOT")}
 	}
 	p.FirstParty = own[p.Name]
-	if m := mavenExact.FindStringSubmatch(version); m != nil {
+	if m := mavenExact().FindStringSubmatch(version); m != nil {
 		p.Version = m[1]
 	}
 	switch {
@@ -408,7 +408,7 @@ func mavenScope(scope string, optional bool) gatehouse.Scope {
 }
 
 // mavenExact is "[1.2]", which means exactly that version.
-var mavenExact = regexp.MustCompile(`^\[\s*([^,\s\]]+)\s*\]$`)
+var mavenExact = lazyregexp.New(`^\[\s*([^,\s\]]+)\s*\]$`)
 
 // management gives the managed versions that apply to a project, and the
 // imported lists that are not in the target.

@@ -4,18 +4,18 @@ import (
 	"cmp"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 var (
 	// requirementText is a requirement as in PEP 508, without its marker:
 	// name, extras, and either a specifier or "@" and a URL.
-	requirementText = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(?:\(([^)]*)\)|(@.*|[<>=!~].*|))$`)
-	exactPin        = regexp.MustCompile(`^={2,3}\s*([^\s,*]+)$`)
+	requirementText = lazyregexp.New(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(?:\(([^)]*)\)|(@.*|[<>=!~].*|))$`)
+	exactPin        = lazyregexp.New(`^={2,3}\s*([^\s,*]+)$`)
 )
 
 // parseRequirements reads a requirements file of pip: only a requirement that
@@ -115,7 +115,7 @@ func pipOrigin(url string, digested bool) *gatehouse.Origin {
 	return repository(rest, revision)
 }
 
-var requirementHash = regexp.MustCompile(`--hash[= ]\s*(\w+):([0-9a-fA-F]+)`)
+var requirementHash = lazyregexp.New(`--hash[= ]\s*(\w+):([0-9a-fA-F]+)`)
 
 // requirementHashes are the digests of the archives that a line allows.
 func requirementHashes(text string) []string {
@@ -123,7 +123,7 @@ func requirementHashes(text string) []string {
 		return nil
 	}
 	var found []string
-	for _, m := range requirementHash.FindAllStringSubmatch(text, -1) {
+	for _, m := range requirementHash().FindAllStringSubmatch(text, -1) {
 		found = append(found, digests(hexDigest(m[1], m[2]))...)
 	}
 	return found
@@ -167,7 +167,7 @@ type requirementLine struct {
 	via bool
 }
 
-var viaComment = regexp.MustCompile(`#\s*via\b`)
+var viaComment = lazyregexp.New(`#\s*via\b`)
 
 // requirementLines joins continued lines and removes comments, options of a
 // single requirement and markers.
@@ -197,8 +197,8 @@ func requirementLines(text string) []requirementLine {
 		if trimmed := strings.TrimSpace(raw); joined == "" && strings.HasPrefix(trimmed, "#") {
 			switch {
 			case last < 0:
-			case viaComment.MatchString(trimmed):
-				list = strings.TrimSpace(trimmed[viaComment.FindStringIndex(trimmed)[1]:]) == ""
+			case viaComment().MatchString(trimmed):
+				list = strings.TrimSpace(trimmed[viaComment().FindStringIndex(trimmed)[1]:]) == ""
 				lines[last].via = list || fromPackage(trimmed)
 			case list && !fromPackage("# via "+strings.TrimLeft(trimmed, "# ")):
 				lines[last].via = false // a file asks for it too
@@ -223,7 +223,7 @@ func requirementLines(text string) []requirementLine {
 // fromPackage is true for the comment of pip-compile and uv that another
 // package, and not a file, asks for the requirement.
 func fromPackage(comment string) bool {
-	loc := viaComment.FindStringIndex(comment)
+	loc := viaComment().FindStringIndex(comment)
 	if loc == nil {
 		return false
 	}
@@ -260,7 +260,7 @@ func splitRequirement(s string) requirement {
 			marked = marked || sep == ";"
 		}
 	}
-	if m := requirementText.FindStringSubmatch(s); m != nil {
+	if m := requirementText().FindStringSubmatch(s); m != nil {
 		r := requirement{name: m[1], marked: marked}
 		spec := strings.TrimSpace(cmp.Or(m[2], m[3]))
 		if at, ok := strings.CutPrefix(spec, "@"); ok {
@@ -269,7 +269,7 @@ func splitRequirement(s string) requirement {
 		}
 		r.spec = spec
 		for one := range strings.SplitSeq(spec, ",") {
-			if v := exactPin.FindStringSubmatch(strings.TrimSpace(one)); v != nil {
+			if v := exactPin().FindStringSubmatch(strings.TrimSpace(one)); v != nil {
 				r.version = v[1]
 			}
 		}

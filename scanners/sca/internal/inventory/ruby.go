@@ -3,17 +3,17 @@ package inventory
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // gemSpec is "    name (version-platform)" below "specs:".
-var gemSpec = regexp.MustCompile(`^([^\s(]+)(?: \(([^)]*)\))?$`)
+var gemSpec = lazyregexp.New(`^([^\s(]+)(?: \(([^)]*)\))?$`)
 
 // gemChecksum is "  name (version) sha256=…" below CHECKSUMS.
-var gemChecksum = regexp.MustCompile(`^(\S+ \([^)]*\))((?: \w+=[0-9a-fA-F]+)+)$`)
+var gemChecksum = lazyregexp.New(`^(\S+ \([^)]*\))((?: \w+=[0-9a-fA-F]+)+)$`)
 
 // gemLock reads Gemfile.lock line by line.
 type gemLock struct {
@@ -68,11 +68,11 @@ func (l *gemLock) line(line string, n int) {
 	text := line[depth:]
 	switch l.section {
 	case "DEPENDENCIES":
-		if m := gemSpec.FindStringSubmatch(strings.TrimSuffix(text, "!")); m != nil && depth == 2 {
+		if m := gemSpec().FindStringSubmatch(strings.TrimSuffix(text, "!")); m != nil && depth == 2 {
 			l.direct[strings.TrimSuffix(m[1], "!")] = m[2]
 		}
 	case "CHECKSUMS":
-		if m := gemChecksum.FindStringSubmatch(text); m != nil {
+		if m := gemChecksum().FindStringSubmatch(text); m != nil {
 			for one := range strings.FieldsSeq(m[2]) {
 				algorithm, sum, _ := strings.Cut(one, "=")
 				l.hashes[m[1]] = append(l.hashes[m[1]], digests(hexDigest(algorithm, sum))...)
@@ -85,7 +85,7 @@ func (l *gemLock) line(line string, n int) {
 		case 4:
 			l.gem(text, n)
 		case 6:
-			if m := gemSpec.FindStringSubmatch(text); m != nil && l.current != "" {
+			if m := gemSpec().FindStringSubmatch(text); m != nil && l.current != "" {
 				l.needs[l.current] = append(l.needs[l.current], [2]string{strings.TrimSuffix(m[1], "!"), m[2]})
 			} else {
 				l.inv.gap(gatehouse.GapParse, n, l.current, "the line names no gem; the file may be cut short")
@@ -113,7 +113,7 @@ func (l *gemLock) source(text string) {
 }
 
 func (l *gemLock) gem(text string, n int) {
-	m := gemSpec.FindStringSubmatch(text)
+	m := gemSpec().FindStringSubmatch(text)
 	if m == nil || m[2] == "" {
 		l.inv.gap(gatehouse.GapUnresolved, n, text, "the gem has no version")
 		return
@@ -176,12 +176,12 @@ func (l *gemLock) declare(f *Lockfile) {
 }
 
 var (
-	gemfileGem   = regexp.MustCompile(`^\s*gem[ (]+["']([^"']+)["']((?:\s*,\s*["'][^"']*["'])*)(.*)$`)
-	gemfileGroup = regexp.MustCompile(`^\s*group[ (]+((?::\w+|["']\w+["'])(?:\s*,\s*(?::\w+|["']\w+["']))*)[^#]*\bdo\b`)
-	gemfileBlock = regexp.MustCompile(`\bdo\b\s*(?:\|[^|]*\|)?\s*(?:#.*)?$|^\s*(?:if|unless|case|begin|def|while)\b`)
-	gemfileIn    = regexp.MustCompile(`(?::groups?\s*=>|\bgroups?:)\s*(\[[^\]]*\]|:\w+|["']\w+["'])`)
-	gemfileEnd   = regexp.MustCompile(`^\s*end\b`)
-	rubyWord     = regexp.MustCompile(`\w+`)
+	gemfileGem   = lazyregexp.New(`^\s*gem[ (]+["']([^"']+)["']((?:\s*,\s*["'][^"']*["'])*)(.*)$`)
+	gemfileGroup = lazyregexp.New(`^\s*group[ (]+((?::\w+|["']\w+["'])(?:\s*,\s*(?::\w+|["']\w+["']))*)[^#]*\bdo\b`)
+	gemfileBlock = lazyregexp.New(`\bdo\b\s*(?:\|[^|]*\|)?\s*(?:#.*)?$|^\s*(?:if|unless|case|begin|def|while)\b`)
+	gemfileIn    = lazyregexp.New(`(?::groups?\s*=>|\bgroups?:)\s*(\[[^\]]*\]|:\w+|["']\w+["'])`)
+	gemfileEnd   = lazyregexp.New(`^\s*end\b`)
+	rubyWord     = lazyregexp.New(`\w+`)
 )
 
 // gemfileAsks reads what the Gemfile asks for. It is a program, of which only
@@ -194,7 +194,7 @@ func gemfileAsks(f *Lockfile) asks {
 		for line := range strings.Lines(string(PlainText(f.Others[p].Data))) {
 			n++
 			line = strings.TrimRight(line, "\r\n")
-			if m := gemfileGem.FindStringSubmatch(line); m != nil {
+			if m := gemfileGem().FindStringSubmatch(line); m != nil {
 				a := ask{name: m[1], scope: gatehouse.ScopeRuntime, workspace: workspaceOf(f.Path, p), at: gatehouse.Location{Path: p, Line: n},
 					requirement: strings.Join(strings.Fields(strings.NewReplacer(`"`, "", `'`, "").Replace(strings.TrimLeft(m[2], " ,"))), " ")}
 				for _, s := range blocks {
@@ -202,18 +202,18 @@ func gemfileAsks(f *Lockfile) asks {
 						a.scope = s
 					}
 				}
-				if in := gemfileIn.FindStringSubmatch(m[3]); in != nil {
-					a.scope = groupsScope(rubyWord.FindAllString(in[1], -1))
+				if in := gemfileIn().FindStringSubmatch(m[3]); in != nil {
+					a.scope = groupsScope(rubyWord().FindAllString(in[1], -1))
 				}
 				found.add(a)
 				continue
 			}
-			switch m := gemfileGroup.FindStringSubmatch(line); {
+			switch m := gemfileGroup().FindStringSubmatch(line); {
 			case m != nil:
-				blocks = append(blocks, groupsScope(rubyWord.FindAllString(m[1], -1)))
-			case gemfileBlock.MatchString(line):
+				blocks = append(blocks, groupsScope(rubyWord().FindAllString(m[1], -1)))
+			case gemfileBlock().MatchString(line):
 				blocks = append(blocks, "")
-			case gemfileEnd.MatchString(line) && len(blocks) > 0:
+			case gemfileEnd().MatchString(line) && len(blocks) > 0:
 				blocks = blocks[:len(blocks)-1]
 			}
 		}

@@ -3,15 +3,15 @@ package inventory
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
-var cartLine = regexp.MustCompile(`^(github|git|binary)\s+"([^"]+)"\s+"([^"]+)"$`)
+var cartLine = lazyregexp.New(`^(github|git|binary)\s+"([^"]+)"\s+"([^"]+)"$`)
 
 // parseCartfile reads Cartfile.resolved; see
 // https://github.com/Carthage/Carthage/blob/master/Documentation/Artifacts.md.
@@ -24,7 +24,7 @@ func parseCartfile(f *Lockfile) (Inventory, error) {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		m := cartLine.FindStringSubmatch(line)
+		m := cartLine().FindStringSubmatch(line)
 		if m == nil {
 			inv.gap(gatehouse.GapParse, n, "", "the line is no resolved dependency of Carthage")
 			continue
@@ -153,7 +153,7 @@ func (inv *Inventory) addGoRepository(name, version, revision, source string, li
 		revision = version
 	}
 	p.Origin = repository(source, revision)
-	if !exactRef.MatchString(version) {
+	if !exactRef().MatchString(version) {
 		p.Version = revision
 		p.Unmatched = "it is pinned to a commit or a branch, which says nothing about its version"
 	} else if !strings.HasPrefix(version, "v") {
@@ -181,7 +181,7 @@ func parseGlideLock(f *Lockfile) (Inventory, error) {
 	return inv, nil
 }
 
-var cpanDist = regexp.MustCompile(`^(.+)-(v?\d[\w.]*(?:-TRIAL\d*)?)$`)
+var cpanDist = lazyregexp.New(`^(.+)-(v?\d[\w.]*(?:-TRIAL\d*)?)$`)
 
 // parseCpanSnapshot reads cpanfile.snapshot of Carton.
 func parseCpanSnapshot(f *Lockfile) (Inventory, error) {
@@ -201,7 +201,7 @@ func parseCpanSnapshot(f *Lockfile) (Inventory, error) {
 		}
 		switch last := len(inv.Packages) - 1; indent(line) {
 		case 2:
-			m := cpanDist.FindStringSubmatch(word)
+			m := cpanDist().FindStringSubmatch(word)
 			if m == nil {
 				inv.gap(gatehouse.GapUnresolved, n, word, "the distribution has no version")
 				m = []string{word, word, ""}
@@ -235,7 +235,7 @@ func parseCpanSnapshot(f *Lockfile) (Inventory, error) {
 	return inv, nil
 }
 
-var opamDep = regexp.MustCompile(`"([A-Za-z0-9_+-][A-Za-z0-9_.+-]*)"\s*\{\s*=\s*"([^"]+)"\s*([^}]*)\}`)
+var opamDep = lazyregexp.New(`"([A-Za-z0-9_+-][A-Za-z0-9_.+-]*)"\s*\{\s*=\s*"([^"]+)"\s*([^}]*)\}`)
 
 // parseOpamLocked reads the file that opam lock writes; see
 // https://opam.ocaml.org/doc/Manual.html.
@@ -245,7 +245,7 @@ func parseOpamLocked(f *Lockfile) (Inventory, error) {
 		return inv, errors.New("it has no opam-version, so it is no file of opam")
 	}
 	index := newLineIndex(f.Data)
-	for _, m := range opamDep.FindAllSubmatchIndex(f.Data, -1) {
+	for _, m := range opamDep().FindAllSubmatchIndex(f.Data, -1) {
 		p := Package{Eco: Opam, Name: string(f.Data[m[2]:m[3]]), Version: string(f.Data[m[4]:m[5]]), Line: index.line(int64(m[0])), Origin: fromRegistry("https://opam.ocaml.org")}
 		if flags := string(f.Data[m[6]:m[7]]); strings.Contains(flags, "with-test") || strings.Contains(flags, "with-doc") || strings.Contains(flags, "with-dev-setup") {
 			p.Dev, p.Scope = true, gatehouse.ScopeTest
@@ -255,7 +255,7 @@ func parseOpamLocked(f *Lockfile) (Inventory, error) {
 	return inv, nil
 }
 
-var rockEntry = regexp.MustCompile(`(?m)^\s*(?:\["([^"]+)"\]|([A-Za-z_]\w*))\s*=\s*"([^"]+)"`)
+var rockEntry = lazyregexp.New(`(?m)^\s*(?:\["([^"]+)"\]|([A-Za-z_]\w*))\s*=\s*"([^"]+)"`)
 
 // parseLuaRocksLock reads luarocks.lock, a table of Lua.
 func parseLuaRocksLock(f *Lockfile) (Inventory, error) {
@@ -264,7 +264,7 @@ func parseLuaRocksLock(f *Lockfile) (Inventory, error) {
 		return inv, errors.New("it returns no table, so it is no lockfile of LuaRocks")
 	}
 	index := newLineIndex(f.Data)
-	for _, m := range rockEntry.FindAllSubmatchIndex(f.Data, -1) {
+	for _, m := range rockEntry().FindAllSubmatchIndex(f.Data, -1) {
 		name := ""
 		for _, i := range []int{2, 4} {
 			if m[i] >= 0 {

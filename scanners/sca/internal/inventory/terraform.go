@@ -3,7 +3,6 @@ package inventory
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -11,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
@@ -105,13 +105,13 @@ func providerHash(s string) []string {
 	return []string{scheme + d[len("sha256"):]}
 }
 
-var moduleBlock = regexp.MustCompile(`(?m)^\s*module\s+"`)
+var moduleBlock = lazyregexp.New(`(?m)^\s*module\s+"`)
 
 // parseTerraformModules reads the sources of the modules that a configuration
 // calls; see https://developer.hashicorp.com/terraform/language/modules/sources.
 func parseTerraformModules(f *Lockfile) (Inventory, error) {
 	var inv Inventory
-	if !moduleBlock.Match(f.Data) || !bytes.Contains(f.Data, []byte("source")) {
+	if !moduleBlock().Match(f.Data) || !bytes.Contains(f.Data, []byte("source")) {
 		inv.Skip = "it calls no module"
 		return inv, nil
 	}
@@ -157,7 +157,7 @@ func modulePackage(source, version string) Package {
 		if strings.Contains(first, ".") {
 			p.Origin.URL = first
 		}
-		if version != "" && !exactRef.MatchString(version) {
+		if version != "" && !exactRef().MatchString(version) {
 			p.Version = "" // a range
 		}
 		return p

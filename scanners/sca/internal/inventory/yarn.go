@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 )
 
 // yarnPattern is what an entry of yarn.lock satisfies, such as
@@ -118,7 +118,7 @@ func (y yarnPattern) plain() yarnPattern {
 }
 
 // yarnShorthand is "user/repository", which means GitHub.
-var yarnShorthand = regexp.MustCompile(`^[\w.-]+/[\w.-]+(#.*)?$`)
+var yarnShorthand = lazyregexp.New(`^[\w.-]+/[\w.-]+(#.*)?$`)
 
 func yarnPackage(e *yarnEntry, origins npmOrigins) Package {
 	name, spec := e.patterns[0].name, e.patterns[0].spec
@@ -140,7 +140,7 @@ func yarnPackage(e *yarnEntry, origins npmOrigins) Package {
 		if i := strings.LastIndexByte(rest, '@'); i > 0 {
 			p.Name = rest[:i]
 		}
-	case strings.IndexByte(spec, '/') >= 0 && yarnShorthand.MatchString(spec):
+	case strings.IndexByte(spec, '/') >= 0 && yarnShorthand().MatchString(spec):
 		p.Unmatched = "it is installed from a repository and not from the npm registry"
 		p.Origin = placeOrigin("github:"+spec, false)
 	case strings.IndexByte(spec, ':') >= 0:
@@ -154,7 +154,7 @@ func yarnPackage(e *yarnEntry, origins npmOrigins) Package {
 		url, sum, _ := strings.Cut(e.resolved, "#")
 		sha1 := hexDigest("sha1", sum)
 		if p.Origin == nil || p.Origin.Kind != "path" {
-			if sha1 != "" && strings.HasSuffix(url, ".git") || strings.HasPrefix(url, "git") || codeload.MatchString(url) {
+			if sha1 != "" && strings.HasSuffix(url, ".git") || strings.HasPrefix(url, "git") || codeload().MatchString(url) {
 				p.Origin = origins.of(e.resolved, p.Name, true)
 			} else {
 				p.Origin = cmp.Or(origins.of(url, p.Name, sha1 != "" || len(p.Hashes) > 0), p.Origin)
