@@ -36,6 +36,15 @@ type Report struct {
 	// VEX are the VEX documents that were applied to the findings, in the
 	// order in which they were given; empty if there are none.
 	VEX []VEXDocument `json:"vex,omitempty"`
+	// Attestations are those about the target that were verified, in the order
+	// of the verification policy; empty if there are none, or no such policy.
+	Attestations []Attestation `json:"attestations,omitempty"`
+	// RequiredAttestations are what the verification policy asks for, in its
+	// order; empty if there is no such policy.
+	RequiredAttestations []RequiredAttestation `json:"required_attestations,omitempty"`
+	// Layouts are the in-toto layouts that were verified, in the order in which
+	// they were given; empty if there are none.
+	Layouts []Layout `json:"layouts,omitempty"`
 
 	// Documents are parsed configuration for policies; not part of the JSON.
 	Documents []Document `json:"-"`

@@ -87,7 +87,9 @@ func badReport() *gatehouse.Report {
 				Title: "Unencrypted bucket", Message: "The bucket is not encrypted.", Location: gatehouse.Location{Path: "main.tf", Line: 9},
 				Misconfiguration: &gatehouse.Misconfiguration{Type: "terraform"}, Suppressed: &gatehouse.Suppression{By: "the comment trivy:ignore"}},
 		},
-		Ignores: []gatehouse.Ignore{{By: "the comment trivy:ignore", Location: gatehouse.Location{Path: "main.tf", Line: 1}, Rule: "AWS-9999", State: gatehouse.IgnoreUnknown}},
+		RequiredAttestations: []gatehouse.RequiredAttestation{{PredicateType: "https://cyclonedx.org/bom", Reason: "there is no attestation"}},
+		Layouts:              []gatehouse.Layout{{Path: "root.layout", Problems: []string{"the layout ended"}, Owners: []string{}, Steps: []gatehouse.LayoutStep{}, Links: []string{}}},
+		Ignores:              []gatehouse.Ignore{{By: "the comment trivy:ignore", Location: gatehouse.Location{Path: "main.tf", Line: 1}, Rule: "AWS-9999", State: gatehouse.IgnoreUnknown}},
 		Components: []gatehouse.Component{
 			{Package: pkg, Location: gatehouse.Location{Path: "package-lock.json"}, Licenses: []string{"SSPL-1.0"}},
 			{Package: gatehouse.Package{Purl: "pkg:npm/b@1", Name: "b", Version: "1"}, Location: gatehouse.Location{Path: "package-lock.json"}, Licenses: []string{"see LICENSE file"}},
@@ -159,7 +161,7 @@ func mustDecide(t testing.TB, s *Set, r *gatehouse.Report, waivers ...gatehouse.
 var strict = []map[string]any{
 	{"coverage.required_scanners": []string{"secrets"}, "vulnerabilities.only_fixable": true, "licenses.unlicensed": "warn", "licenses.undeclared": "warn", "licenses.own": "warn", "dependencies.install_scripts": "deny", "dependencies.insecure_origin": "warn",
 		"license_classes.forbidden": "deny", "license_classes.unknown": "warn", "license_classes.overrides": []any{map[string]any{"classes": []any{"notice"}, "action": "ignore"}}},
-	{"licenses.unlicensed": "deny", "licenses.unreadable": "deny", "licenses.undeclared": "deny", "licenses.own": "deny", "licenses.unknown_text": "deny", "vulnerabilities.unreachable": "warn"},
+	{"licenses.unlicensed": "deny", "licenses.unreadable": "deny", "licenses.undeclared": "deny", "licenses.own": "deny", "licenses.unknown_text": "deny", "vulnerabilities.unreachable": "warn", "attestations.unmet": "warn"},
 }
 
 // Every rule fires on the bad report and stays silent on the good one.

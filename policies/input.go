@@ -51,6 +51,21 @@ type InputDocument struct {
 	Ignores []gatehouse.Ignore `json:"ignores"`
 	// Compliance says for each spec that was asked for which controls hold.
 	Compliance []gatehouse.Compliance `json:"compliance"`
+	// Attestations are what others signed about the target, and was verified.
+	// What was not is not among them.
+	Attestations []InputAttestation `json:"attestations"`
+	// RequiredAttestations are what the verification policy asks for.
+	RequiredAttestations []gatehouse.RequiredAttestation `json:"required_attestations"`
+	// Layouts are the in-toto layouts that were verified.
+	Layouts []gatehouse.Layout `json:"layouts"`
+}
+
+// InputAttestation is an attestation.
+type InputAttestation struct {
+	gatehouse.Attestation
+	// AgeHours is the age at the evaluation time, -1 if it is not known when it
+	// was made.
+	AgeHours float64 `json:"age_hours"`
 }
 
 // InputFinding is a finding.
@@ -171,14 +186,17 @@ func NewInput(report *gatehouse.Report, now time.Time) (*Input, error) {
 		gaps:     make(map[string]*gatehouse.Gap, len(cov.Gaps)),
 		now:      now,
 		Document: InputDocument{
-			Version:      InputVersion,
-			Time:         now.Format(time.RFC3339),
-			Target:       report.Target,
-			Findings:     make([]InputFinding, 0, len(report.Findings)),
-			LicenseTexts: append([]gatehouse.LicenseText{}, report.LicenseTexts...),
-			Databases:    []InputDatabase{},
-			Ignores:      append([]gatehouse.Ignore{}, report.Ignores...),
-			Compliance:   append([]gatehouse.Compliance{}, report.Compliance...),
+			Version:              InputVersion,
+			Time:                 now.Format(time.RFC3339),
+			Target:               report.Target,
+			Findings:             make([]InputFinding, 0, len(report.Findings)),
+			LicenseTexts:         append([]gatehouse.LicenseText{}, report.LicenseTexts...),
+			Databases:            []InputDatabase{},
+			Ignores:              append([]gatehouse.Ignore{}, report.Ignores...),
+			Compliance:           append([]gatehouse.Compliance{}, report.Compliance...),
+			Attestations:         inputAttestations(report.Attestations, now),
+			RequiredAttestations: append([]gatehouse.RequiredAttestation{}, report.RequiredAttestations...),
+			Layouts:              append([]gatehouse.Layout{}, report.Layouts...),
 			Coverage: InputCoverage{
 				Complete: len(cov.Gaps) == 0,
 				Files:    countFiles(cov.Files),
@@ -269,6 +287,20 @@ func inputDatabase(name string, d gatehouse.Database, now time.Time) InputDataba
 	if at, err := time.Parse(time.RFC3339, d.UpdatedAt); err == nil {
 		out.UpdatedAt = d.UpdatedAt
 		out.AgeHours = math.Round(now.Sub(at).Hours()*10) / 10
+	}
+	return out
+}
+
+// inputAttestations gives each its age. One from the future, which clocks explain up
+// to some minutes, is as old as one of now.
+func inputAttestations(list []gatehouse.Attestation, now time.Time) []InputAttestation {
+	out := make([]InputAttestation, 0, len(list))
+	for i := range list {
+		a := InputAttestation{Attestation: list[i], AgeHours: -1}
+		if age, ok := list[i].Age(now); ok {
+			a.AgeHours = math.Max(0, math.Round(age.Hours()*10)/10)
+		}
+		out = append(out, a)
 	}
 	return out
 }

@@ -39,6 +39,8 @@ func generate() ([]byte, error) {
 				return enum(gatehouse.Kinds())
 			case reflect.TypeFor[gatehouse.GapCode]():
 				return enum(gatehouse.GapCodes())
+			case reflect.TypeFor[gatehouse.RawJSON]():
+				return &jsonschema.Schema{} // anything
 			case reflect.TypeFor[gatehouse.Status]():
 				return enum([]gatehouse.Status{gatehouse.StatusComplete, gatehouse.StatusPartial, gatehouse.StatusFailed, gatehouse.StatusNotApplicable})
 			}
