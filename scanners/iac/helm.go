@@ -1,6 +1,7 @@
 package iac
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/internal/lazyregexp"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/helm"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ignore"
@@ -85,8 +87,16 @@ func isChartFile(rel string) bool {
 			return true
 		}
 	}
-	return false
+	return isOtherValues(rel)
 }
+
+// otherValues are names of files of values beside those that a chart always has,
+// such as "values-prod.yaml" and "prod.values.yml".
+var otherValues = lazyregexp.New(`^(?:ci/|values/)?(?:values[-_.][^/]+|[^/]+[-_.]values)\.ya?ml$|^values/[^/]+\.ya?ml$`)
+
+// isOtherValues reports whether a file of a chart is named like one with values
+// that Helm reads only if the command line names it.
+func isOtherValues(rel string) bool { return otherValues().MatchString(rel) }
 
 // chartOf finds the outermost chart that a file belongs to.
 func chartOf(charts map[string]bool, name string) (string, bool) {
@@ -166,12 +176,41 @@ func (s *scanner) scanChart(ctx context.Context, g *gatehouse.Group, p *gatehous
 			p.File(name, func(p *gatehouse.Pass) error { p.Skip(reason); return nil })
 		}
 	}
+	if err := s.scanOtherValues(ctx, g, p); err != nil {
+		return err
+	}
 	for _, r := range s.releasesOf(g.Dir) {
 		if err := s.scanRelease(ctx, g, files, r, found, p); err != nil {
 			return err
 		}
 	}
 	found.report(p)
+	return nil
+}
+
+// scanOtherValues says of which files of values the chart was not rendered with.
+func (s *scanner) scanOtherValues(ctx context.Context, g *gatehouse.Group, p *gatehouse.Pass) error {
+	given := func(data []byte) bool {
+		return slices.ContainsFunc(s.releasesOf(g.Dir), func(r ChartRelease) bool {
+			return slices.ContainsFunc(r.Files, func(f helm.ValuesFile) bool { return bytes.Equal(f.Data, data) })
+		})
+	}
+	for _, name := range g.Owned {
+		f := g.Files[name]
+		if f == nil || !isOtherValues(strings.TrimPrefix(name, g.Dir+"/")) || given(f.Data) {
+			continue
+		}
+		p.File(name, func(p *gatehouse.Pass) error {
+			if docs, err := document.Parse(f.Data); err == nil && slices.ContainsFunc(docs, isKubernetes) {
+				return s.scanDocuments(ctx, f, p) // named like values, but something else
+			}
+			p.Skip(fmt.Sprintf("the chart was not rendered with these values; name %q and the file below iac.helm in gatehouse.yaml if it is deployed with them", g.Dir))
+			return nil
+		})
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
