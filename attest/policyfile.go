@@ -3,6 +3,8 @@ package attest
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,8 +61,11 @@ var predicateNames = map[string]string{
 	"slsaprovenance1": predicateProvenance + "v1",
 	"spdxjson":        "https://spdx.dev/Document",
 	"cyclonedx":       "https://cyclonedx.org/bom",
-	"openvex":         "https://openvex.dev/ns",
-	"vuln":            "https://cosign.sigstore.dev/attestation/vuln/v1",
+	"openvex":         PredicateOpenVEX,
+	"vuln":            PredicateCosignVuln,
+	"vulns":           PredicateVulns,
+	"test-result":     PredicateTestResult,
+	"svr":             PredicateSVR,
 	"signature":       "https://sigstore.dev/cosign/sign/v1",
 }
 
@@ -71,7 +76,7 @@ func PredicateType(s string) (string, error) {
 		return uri, nil
 	}
 	if !strings.Contains(s, ":") {
-		return "", fmt.Errorf("unknown predicate type %q: want a URI, or one of vsa, slsaprovenance1, spdxjson, cyclonedx, openvex, vuln, signature", s)
+		return "", fmt.Errorf("unknown predicate type %q: want a URI, or one of %s", s, strings.Join(slices.Sorted(maps.Keys(predicateNames)), ", "))
 	}
 	return s, nil
 }

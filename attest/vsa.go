@@ -169,7 +169,7 @@ func NewVSA(report *gatehouse.Report, verdict *gatehouse.Verdict, opts VSAOption
 		TimeVerified:       verdict.Time.UTC().Truncate(time.Second),
 		ResourceURI:        opts.ResourceURI,
 		Policy:             ResourceDescriptor{URI: opts.PolicyURI, Digest: map[string]string{"sha256": policyDigest.Hex()}},
-		InputAttestations:  opts.InputAttestations,
+		InputAttestations:  slices.Concat(used(report), opts.InputAttestations),
 		VerificationResult: ResultFailed,
 		VerifiedLevels:     []string{"FAILED"},
 		DependencyLevels:   opts.DependencyLevels,
@@ -280,12 +280,7 @@ func Levels(r *gatehouse.Report, v *gatehouse.Verdict) []string {
 	for _, s := range r.Coverage.Scanners {
 		complete[s.Name] = s.Status == gatehouse.StatusComplete
 	}
-	waived := map[string]bool{}
-	for _, w := range v.Waived {
-		if w.Violation != nil && w.Violation.Finding != "" {
-			waived[w.Violation.Finding] = true
-		}
-	}
+	waived := waivedFindings(v)
 	secrets, triaged, exploited := true, true, false
 	for i := range r.Findings {
 		switch f := &r.Findings[i]; f.Kind {

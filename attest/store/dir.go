@@ -73,14 +73,10 @@ func (d Dir) Put(name, kind string, envelope attest.Envelope, bundle []byte) ([]
 // KindSummary is the kind of a verification summary.
 const KindSummary = "vsa"
 
-// PutVerdict stores a verdict that is no pass, and removes the summary of an earlier
+// PutVerdict stores the record of a verdict that is no pass, and removes the summary of an earlier
 // one that was: it is not true any more.
-func (d Dir) PutVerdict(name string, envelope attest.Envelope) (string, error) {
+func (d Dir) PutVerdict(name string, record []byte) (string, error) {
 	if err := d.make(name, KindSummary); err != nil {
-		return "", err
-	}
-	b, err := envelope.Marshal()
-	if err != nil {
 		return "", err
 	}
 	for _, end := range []string{"." + KindSummary + endEnvelope, "." + KindSummary + endBundle} {
@@ -92,7 +88,7 @@ func (d Dir) PutVerdict(name string, envelope attest.Envelope) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(string(d), name+endVerdict)
-	return path, replace(path, append(b, '\n'))
+	return path, replace(path, append(slices.Clone(record), '\n'))
 }
 
 // make makes the directory. A name that would leave it is an error.

@@ -92,7 +92,11 @@ func TestDir(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.PutVerdict("app", e); err != nil {
+	record, err := e.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.PutVerdict("app", record); err != nil {
 		t.Fatal(err)
 	}
 	if got := names(t, dir); strings.Contains(got, "vsa") || !strings.Contains(got, "app.verdict.json") {

@@ -25,6 +25,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse/internal/image"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/internal/render"
+	"github.com/gatehouse-sec/gatehouse/internal/vex"
 )
 
 // defaultVerifierID is the id of the verifier in summaries unless another is given.
@@ -32,7 +33,8 @@ const defaultVerifierID = "https://github.com/gatehouse-sec/gatehouse"
 
 // attestFlags say how a verdict becomes an attestation.
 type attestFlags struct {
-	key         string
+	signFlags
+	also        []string
 	dir         string
 	name        string
 	resourceURI string
@@ -41,8 +43,9 @@ type attestFlags struct {
 }
 
 func (f *attestFlags) register(cmd *cobra.Command) {
+	f.signFlags.register(cmd)
 	fl := cmd.Flags()
-	fl.StringVar(&f.key, "key", "", "private key that signs, as 'gatehouse key generate' or cosign makes it")
+	fl.StringSliceVar(&f.also, "also", nil, "attest this beside a pass: "+strings.Join(attest.ResultKinds(), ", "))
 	fl.StringVar(&f.dir, "attestations", "attestations", "directory of attestations")
 	fl.StringVar(&f.name, "name", "", "what the artifact is called in names of files (default: the name of the target)")
 	fl.StringVar(&f.resourceURI, "resource-uri", "", "where consumers get the artifact (default pkg:generic/NAME)")
@@ -55,7 +58,7 @@ func (a *app) attestCommand() *cobra.Command {
 	var at attestFlags
 	var predicate, predicateType string
 	cmd := &cobra.Command{
-		Use:   "attest [PATH] --key KEY",
+		Use:   "attest [PATH] --key KEY | --keyless",
 		Short: "Judge, and sign the verdict as an attestation",
 		Long: `attest judges PATH (default: the current directory) as check does, and signs the
 verdict as a SLSA Verification Summary Attestation. It is the same as
@@ -72,9 +75,14 @@ attested. To an image in a registry, the attestation is attached as well, in the
 form that cosign reads, and takes the place of an older one of the same key and
 verifier.
 
+With --keyless, the identity of the CI job signs: its token is shown to a
+certificate authority (Fulcio), and the signature goes into a transparency log
+(Rekor), which everybody can read. With --also, results are attested beside a pass.
+
 With --predicate, the predicate in FILE is signed instead, and nothing is judged.`,
 		Example: `  gatehouse attest . --key release.key
   gatehouse attest app.tar.gz --key release.key --resource-uri https://dl.example/app.tar.gz
+  gatehouse attest registry.example/team/app:1.2 --keyless --also cosign-vuln
   gatehouse attest app.tar.gz --key release.key --predicate bom.json --type cyclonedx`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -95,8 +103,16 @@ With --predicate, the predicate in FILE is signed instead, and nothing is judged
 	return cmd
 }
 
+// signedStatement is a statement that is ready to be stored.
+type signedStatement struct {
+	attest.Statement
+	kind     string // a short name of the predicate type
+	envelope attest.Envelope
+	bundle   []byte
+}
+
 // attestVerdict signs the verdict and stores it.
-func (a *app) attestVerdict(ctx context.Context, f attestFlags, key *sign.Key, j *judged, path string, plainHTTP bool) error {
+func (a *app) attestVerdict(ctx context.Context, f attestFlags, open openSigner, j *judged, path string, plainHTTP bool) error {
 	name := cmp.Or(f.name, artifactName(path))
 	var report bytes.Buffer
 	renderJSON, err := render.ByName("json")
@@ -115,23 +131,36 @@ func (a *app) attestVerdict(ctx context.Context, f attestFlags, key *sign.Key, j
 	if err != nil {
 		return err
 	}
-	s, err := attest.NewVSA(j.report, &j.verdict, attest.VSAOptions{
+	opts := attest.VSAOptions{
 		Subject:      subjects,
 		ResourceURI:  cmp.Or(f.resourceURI, at.resourceURI(path)),
 		VerifierID:   f.verifierID,
 		PolicyURI:    cmp.Or(f.policyURI, "urn:gatehouse:policy:"+j.verdict.Policy.Digest),
 		ReportDigest: attest.Digest("sha256:" + hex.EncodeToString(sum[:])),
-	})
+	}
+	s, err := attest.NewVSA(j.report, &j.verdict, opts)
 	if err != nil {
 		return err
 	}
-	ours := func(old attest.Attestation) bool { return madeBy(key, f.verifierID, old) }
-	if j.verdict.Outcome != gatehouse.OutcomePass {
-		e, err := key.SignVerdict(s)
+	list := []signedStatement{{Statement: s, kind: store.KindSummary}}
+	if j.verdict.Outcome == gatehouse.OutcomePass {
+		more, err := a.results(f.also, j, opts)
 		if err != nil {
 			return err
 		}
-		file, err := at.dir.PutVerdict(name, e)
+		list = append(list, more...)
+	}
+	signer, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	ours := func(old attest.Attestation) bool { return signer.Made(old) && speaksFor(f.verifierID, old) }
+	if j.verdict.Outcome != gatehouse.OutcomePass {
+		record, err := signer.Verdict(ctx, s)
+		if err != nil {
+			return err
+		}
+		file, err := at.dir.PutVerdict(name, record)
 		if err != nil {
 			return err
 		}
@@ -139,7 +168,7 @@ func (a *app) attestVerdict(ctx context.Context, f attestFlags, key *sign.Key, j
 		if err := a.detach(ctx, at, s, ours); err != nil {
 			return err
 		}
-	} else if err := a.storeStatement(ctx, at, key, store.KindSummary, s, j.verdict.Time, ours); err != nil {
+	} else if err := a.storeStatements(ctx, at, signer, list, j.verdict.Time, ours); err != nil {
 		return err
 	}
 	return writeFile(filepath.Join(f.dir, name+endReport), func(w io.Writer) error {
@@ -148,29 +177,71 @@ func (a *app) attestVerdict(ctx context.Context, f attestFlags, key *sign.Key, j
 	})
 }
 
-// storeStatement signs a statement and stores it. What supersedes accepts goes
-// from the registry; nil keeps everything there.
-func (a *app) storeStatement(ctx context.Context, at attestPlace, key *sign.Key, kind string, s attest.Statement, now time.Time, supersedes func(attest.Attestation) bool) error {
-	e, err := key.Sign(s)
-	if err != nil {
-		return err
+// results are what is attested beside a pass.
+func (a *app) results(kinds []string, j *judged, opts attest.VSAOptions) ([]signedStatement, error) {
+	var out []signedStatement
+	for _, kind := range kinds {
+		var s attest.Statement
+		var err error
+		if kind == attest.KindOpenVEX {
+			waived, errWaived := waivedVulnerabilities(j, nil)
+			if errWaived == nil && len(waived) == 0 {
+				a.say("no vulnerability is waived, so there is no VEX document to attest")
+				continue
+			}
+			s, err = vexStatement(waived, j, opts)
+			err = errors.Join(errWaived, err)
+		} else {
+			s, err = attest.NewResult(kind, j.report, &j.verdict, attest.ResultOptions{
+				Subject: opts.Subject, VerifierID: opts.VerifierID, PolicyURI: opts.PolicyURI, Rules: j.rules,
+			})
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, signedStatement{Statement: s, kind: kind})
 	}
-	bundle, err := attest.KeyBundle(e, key.Public())
+	return out, nil
+}
+
+func vexStatement(waived []vex.Waived, j *judged, opts attest.VSAOptions) (attest.Statement, error) {
+	b, err := vex.Create(waived, vex.CreateOptions{Author: owners(waived), Product: opts.ResourceURI, Time: j.verdict.Time, Tool: tool().Name + " " + tool().Version})
 	if err != nil {
-		return err
+		return attest.Statement{}, err
 	}
-	files, err := at.dir.Put(at.name, kind, e, bundle)
-	if err != nil {
-		return err
+	return attest.NewStatement(opts.Subject, attest.PredicateOpenVEX, jsontext.Value(b))
+}
+
+// storeStatements signs all statements, and then stores them, so that nothing is
+// stored if one cannot be signed. What supersedes accepts goes from the registry;
+// nil keeps everything there.
+func (a *app) storeStatements(ctx context.Context, at attestPlace, signer *sign.Signer, list []signedStatement, now time.Time, supersedes func(attest.Attestation) bool) error {
+	for i := range list {
+		var err error
+		if list[i].envelope, list[i].bundle, err = signer.Attest(ctx, list[i].Statement); err != nil {
+			return err
+		}
 	}
-	a.say("the attestation is in %s", strings.Join(files, ", "))
-	return a.attach(ctx, at, s, bundle, now, supersedes)
+	for _, s := range list {
+		files, err := at.dir.Put(at.name, s.kind, s.envelope, s.bundle)
+		if err != nil {
+			return err
+		}
+		a.say("the attestation is in %s", strings.Join(files, ", "))
+		if err := a.attach(ctx, at, s.Statement, s.bundle, now, supersedes); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // attestPredicate signs a predicate that somebody else made.
 func (a *app) attestPredicate(ctx context.Context, scan *scanFlags, f attestFlags, args []string, file, kind string) error {
 	if kind == "" {
 		return errors.New("--predicate needs --type, such as cyclonedx")
+	}
+	if len(f.also) > 0 {
+		return errors.New("--also is about a verdict, and with --predicate nothing is judged: leave one of them out")
 	}
 	uri, err := attest.PredicateType(kind)
 	if err != nil {
@@ -186,7 +257,7 @@ func (a *app) attestPredicate(ctx context.Context, scan *scanFlags, f attestFlag
 	if !jsontext.Value(data).IsValid() {
 		return fmt.Errorf("the predicate in %s is not JSON, or has a key twice", file)
 	}
-	key, err := a.signingKey(f)
+	open, err := a.signer(ctx, f.signFlags)
 	if err != nil {
 		return err
 	}
@@ -211,19 +282,16 @@ func (a *app) attestPredicate(ctx context.Context, scan *scanFlags, f attestFlag
 	if uri == kind { // a URI is no name of a file
 		kind = "predicate-" + shortHash(uri)
 	}
-	return a.storeStatement(ctx, at, key, kind, s, a.now(), nil)
+	signer, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	return a.storeStatements(ctx, at, signer, []signedStatement{{Statement: s, kind: kind}}, a.now(), nil)
 }
 
 func shortHash(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:4])
-}
-
-func (a *app) signingKey(f attestFlags) (*sign.Key, error) {
-	if f.key == "" {
-		return nil, errors.New("--key is missing: make a key with 'gatehouse key generate'")
-	}
-	return a.loadKey(f.key)
 }
 
 // digestTarget reads the target, to know its digest, and looks for nothing in it.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/attest"
-	"github.com/gatehouse-sec/gatehouse/attest/sign"
 	"github.com/gatehouse-sec/gatehouse/attest/store"
 	"github.com/gatehouse-sec/gatehouse/internal/image"
 	"github.com/gatehouse-sec/gatehouse/internal/registry"
@@ -82,23 +81,17 @@ func (a *app) detach(ctx context.Context, at attestPlace, s attest.Statement, ou
 	return nil
 }
 
-// madeBy reports whether an attestation is a summary of the verifier with a
-// signature of the key.
-func madeBy(key *sign.Key, verifierID string, old attest.Attestation) bool {
-	envelope, statement, err := old.Parse()
+// speaksFor reports whether an attestation is a summary of the verifier, or no summary.
+func speaksFor(verifierID string, old attest.Attestation) bool {
+	_, statement, err := old.Parse()
 	if err != nil {
 		return false
 	}
+	if statement.PredicateType != attest.PredicateVSA {
+		return true
+	}
 	summary, err := attest.ParseVSA(statement)
-	if err != nil || summary.Verifier.ID != verifierID {
-		return false
-	}
-	for _, s := range envelope.Signatures {
-		if key.Public().Verify(attest.PAE(envelope.PayloadType, envelope.Payload), s.Sig) == nil {
-			return true
-		}
-	}
-	return false
+	return err == nil && summary.Verifier.ID == verifierID
 }
 
 // imageDigests is a report that only says which image it is about.

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-sec/gatehouse"
-	"github.com/gatehouse-sec/gatehouse/attest/sign"
 	"github.com/gatehouse-sec/gatehouse/internal/render"
 	"github.com/gatehouse-sec/gatehouse/policies"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets"
@@ -22,6 +21,7 @@ type checkFlags struct {
 
 	attest bool // sign the verdict
 	attestFlags
+	evidence evidenceFlags
 }
 
 func (a *app) checkCommand() *cobra.Command {
@@ -48,26 +48,22 @@ what 'gatehouse db import' or 'gatehouse db pull' put in place.`,
 	cmd.Flags().StringVar(&f.waivers, "waivers", "", "waiver file (default: gatehouse.waivers.yaml beside the configuration)")
 	cmd.Flags().BoolVar(&f.attest, "attest", false, "sign the verdict; see 'gatehouse attest'")
 	f.attestFlags.register(cmd)
+	f.evidence.register(cmd)
 	return cmd
 }
 
 func (a *app) check(cmd *cobra.Command, f *checkFlags, args []string) error {
-	var key *sign.Key
-	if f.attest {
-		var err error
-		if key, err = a.signingKey(f.attestFlags); err != nil {
-			return err
-		}
-	} else if f.key != "" {
-		return errors.New("--key signs nothing without --attest")
+	open, err := a.checkedSigner(cmd.Context(), f)
+	if err != nil {
+		return err
 	}
 	j, err := a.judge(cmd.Context(), f, args)
 	if err != nil {
 		return err
 	}
-	if key != nil {
+	if open != nil {
 		path, _ := targetArg(args)
-		if err := a.attestVerdict(cmd.Context(), f.attestFlags, key, j, path, f.image.plainHTTP); err != nil {
+		if err := a.attestVerdict(cmd.Context(), f.attestFlags, open, j, path, f.image.plainHTTP); err != nil {
 			return fmt.Errorf("the verdict was %s, but it was not attested: %w", j.verdict.Outcome, err)
 		}
 	}
@@ -83,7 +79,8 @@ type judged struct {
 	scanned
 	verdict    gatehouse.Verdict
 	outputs    []output
-	waiverFile string // empty if there is none
+	waiverFile string   // empty if there is none
+	rules      []string // the paths of those that were evaluated
 }
 
 // judge is the whole road of the data, from the target to the verdict.
@@ -113,7 +110,7 @@ func (a *app) judge(ctx context.Context, f *checkFlags, args []string) (*judged,
 	if err != nil {
 		return nil, err
 	}
-	if f.attest {
+	if f.attest || f.evidence.policy != "" {
 		if err := leaveOutAttestations(cfg, path, f.dir); err != nil {
 			return nil, err
 		}
@@ -125,6 +122,9 @@ func (a *app) judge(ctx context.Context, f *checkFlags, args []string) (*judged,
 	if nothing(scan.report) && !f.allowEmpty {
 		return nil, errNothing(fmt.Sprintf("there is nothing to scan in %q", path))
 	}
+	if err := a.addEvidence(ctx, f, scan.report, path, now); err != nil {
+		return nil, err
+	}
 	input, err := policies.NewInput(scan.report, now)
 	if err != nil {
 		return nil, err
@@ -134,7 +134,11 @@ func (a *app) judge(ctx context.Context, f *checkFlags, args []string) (*judged,
 		return nil, err
 	}
 	maskVerdict(&verdict, secrets.Mask())
-	return &judged{*scan, verdict, outs, waiverFile}, nil
+	var rules []string
+	for _, r := range set.Rules() {
+		rules = append(rules, r.Path)
+	}
+	return &judged{*scan, verdict, outs, waiverFile, rules}, nil
 }
 
 // maskVerdict masks secrets in what policies say: they quote the documents that
