@@ -47,6 +47,8 @@ type Result struct {
 	Owners  []string     `json:"owners"`
 	Expires time.Time    `json:"expires,omitzero"`
 	Steps   []StepResult `json:"steps"`
+	// Links are the digests of the files with links that were looked at, sorted.
+	Links []attest.Digest `json:"links"`
 	// Problems say in clauses why it is no pass; empty if it is one.
 	Problems []string `json:"problems"`
 	// Warnings are about what the layout leaves open.
@@ -76,7 +78,11 @@ func Verify(ctx context.Context, file File, opts Options) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("%s: %w", file.Name, err)
 	}
-	res := Result{Digest: attest.Attestation{Bytes: file.Data}.Digest(), Steps: []StepResult{}, Problems: []string{}, Warnings: []string{}}
+	res := Result{Digest: attest.Attestation{Bytes: file.Data}.Digest(), Steps: []StepResult{}, Links: []attest.Digest{}, Problems: []string{}, Warnings: []string{}}
+	for _, l := range opts.Links {
+		res.Links = append(res.Links, attest.Attestation{Bytes: l.Data}.Digest())
+	}
+	slices.Sort(res.Links)
 	if len(opts.Owners) == 0 {
 		return Result{}, errors.New("no key of an owner of the layout is given")
 	}

@@ -227,6 +227,7 @@ type layoutFlags struct {
 
 func (f *layoutFlags) register(cmd *cobra.Command, prefix string) {
 	fl := cmd.Flags()
+	// The names fit a command that has nothing but layouts, and one that has more.
 	fl.StringArrayVar(&f.keys, prefix+"key", nil, "public key of an owner of the layout; repeatable, all must have signed it")
 	fl.StringVar(&f.links, "links", "", "directory with the links, files called *.link (default: that of the layout)")
 	fl.StringSliceVar(&f.inspections, "allow-inspections", nil, "inspections whose commands may be run, by name")
