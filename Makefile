@@ -12,10 +12,10 @@ LDFLAGS := -s -w -X github.com/gatehouse-sec/gatehouse/internal/cli.version=$(VE
 TOOL    := $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo test race check vet fmt lint generate generated tidy bench benchsmoke quality clean
+.PHONY: help build install demo test race check vet fmt lint generate generated tidy bench benchsmoke quality e2e-admission clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 build: ## build bin/gatehouse
 	@$(GO) build -ldflags '$(LDFLAGS)' -o bin/gatehouse ./cmd/gatehouse
@@ -62,6 +62,17 @@ benchsmoke: build ## measure the quick rows, without peers
 
 quality: ## measure how much is found in labelled data at QUALITY_DATA
 	@QUALITY_DATA=$${QUALITY_DATA:-$(abspath ../shared/data)} $(GO) test -count=1 -run 'Quality' -v ./scanners/... ./internal/vulndb/...
+
+CONTROLPLANE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gatehouse-controlplane/v1.37.2
+
+$(CONTROLPLANE)/etcd:
+	@cd e2e/admission/controlplane && $(GO) build -trimpath -ldflags '-s -w' -o $@ go.etcd.io/etcd/server/v3
+
+$(CONTROLPLANE)/kube-apiserver:
+	@cd e2e/admission/controlplane && CGO_ENABLED=0 $(GO) build -trimpath -o $@ -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37' k8s.io/kubernetes/cmd/kube-apiserver
+
+e2e-admission: $(CONTROLPLANE)/etcd $(CONTROLPLANE)/kube-apiserver ## test the webhook with a real API server (builds it once: minutes)
+	@cd e2e/admission && GATEHOUSE_CONTROLPLANE=$(CONTROLPLANE) $(GO) test -count=1 ./...
 
 clean: ## remove what was built
 	@rm -rf bin build
