@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-sec/gatehouse"
@@ -142,7 +141,7 @@ func Names() []string {
 func New(o Options) (*Set, error) {
 	for _, n := range o.Names {
 		if !slices.Contains(Names(), n) {
-			return nil, fmt.Errorf("unknown scanner %q: want one of %s%s", n, strings.Join(Names(), ", "), nearest.Hint(n, Names()))
+			return nil, fmt.Errorf("unknown scanner %q%s", n, nearest.Hint(n, Names()))
 		}
 	}
 	s := &Set{Databases: map[string]gatehouse.Database{}, Mask: secrets.Mask()}

@@ -337,7 +337,7 @@ func (a *app) printStatus(dir string, now time.Time, asJSON bool) error {
 	row("directory", st.Path)
 	row("digest", st.Digest)
 	row("updated", fmt.Sprintf("%s (%s ago)", st.UpdatedAt.Format(time.RFC3339), age(st.Age)))
-	row("advisories", fmt.Sprint(st.Advisories))
+	row("advisories", fmt.Sprintf("%d, each counted once for each package that it names", st.Advisories))
 	type count struct {
 		name string
 		n    int

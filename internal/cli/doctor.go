@@ -49,7 +49,11 @@ func (d *doctor) line(state, what, format string, args ...any) {
 func (d *doctor) ok(what, format string, args ...any) { d.line("ok", what, format, args...) }
 
 func (d *doctor) missing(what, format string, args ...any) {
-	d.line("missing", what, format, args...)
+	d.incomplete("missing", what, format, args...)
+}
+
+func (d *doctor) incomplete(state, what, format string, args ...any) {
+	d.line(state, what, format, args...)
 	if d.code != exitUsage {
 		d.code = exitIncomplete
 	}
@@ -124,7 +128,7 @@ func (d *doctor) database(dir string, now time.Time) {
 	case err != nil:
 		d.missing("database", "%s", err)
 	case st.Age > 7*24*time.Hour:
-		d.missing("database", "%s: %d advisories, but %s old; import or pull a newer one", dir, st.Advisories, age(st.Age))
+		d.incomplete("stale", "database", "%s: %d advisories, but %s old; import or pull a newer one", dir, st.Advisories, age(st.Age))
 	default:
 		d.ok("database", "%s: %d advisories, %s old", dir, st.Advisories, age(st.Age))
 	}
@@ -168,9 +172,11 @@ func (d *doctor) scanners(ctx context.Context, cfg *config.Config, dbDir string,
 		switch {
 		case s.Status == gatehouse.StatusFailed:
 		case s.Canaries == 0:
-			d.ok(s.Name, "%d rules; no known-bad sample can be tried without a database", s.Rules)
+			d.ok(s.Name, "no known-bad sample can be tried without a database")
+		case s.Rules == 0:
+			d.ok(s.Name, "found its known-bad samples")
 		default:
-			d.ok(s.Name, "%d rules; found its known-bad sample", s.Rules)
+			d.ok(s.Name, "%d rules; found its known-bad samples", s.Rules)
 		}
 	}
 }

@@ -16,8 +16,15 @@ settings := data.gatehouse.settings.database_age
 #   solution: Run "gatehouse db pull" or "gatehouse db import" and check again; raise database_age.max_days if you cannot.
 deny contains {"msg": msg, "severity": "HIGH", "database": d.name} if {
 	some d in input.databases
+	not unused[d.name]
 	problem := problems[d.name]
 	msg := sprintf("The database of %s %s. Update it with \"gatehouse db pull\" and check again", [d.name, problem])
+}
+
+# Nothing was matched against it: no newer advisory can be about the target.
+unused[s.name] if {
+	some s in input.coverage.scanners
+	s.status == "not-applicable"
 }
 
 problems[d.name] := sprintf("is %v days old, and %v days are allowed", [round((d.age_hours * 10) / 24) / 10, settings.max_days]) if {

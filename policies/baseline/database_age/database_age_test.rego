@@ -38,3 +38,13 @@ test_deny_old_by_hours if {
 	some r in database_age.deny with input as report("2026-11-17T12:00:00Z", 180.5)
 	contains(r.msg, "is 7.5 days old")
 }
+
+test_allow_old_of_nothing if {
+	old := object.union(report("2026-11-01T00:00:00Z", 576), {"coverage": {"scanners": [{"name": "sca", "status": "not-applicable"}]}})
+	count(database_age.deny) == 0 with input as old
+}
+
+test_deny_old_of_something if {
+	old := object.union(report("2026-11-01T00:00:00Z", 576), {"coverage": {"scanners": [{"name": "sca", "status": "complete"}]}})
+	count(database_age.deny) == 1 with input as old
+}
