@@ -4,6 +4,8 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -28,6 +30,9 @@ type Options struct {
 	Keychain authn.Keychain
 	// Transport makes the requests; nil means the default one.
 	Transport http.RoundTripper
+	// RootCAs are who may sign certificates of registries for the default
+	// transport; nil means those of the system.
+	RootCAs *x509.CertPool
 }
 
 // Client reaches registries. It is safe for concurrent use.
@@ -44,6 +49,9 @@ func New(opts Options) *Client {
 	if opts.Transport == nil {
 		t := remote.DefaultTransport.(*http.Transport).Clone()
 		t.ResponseHeaderTimeout = headerTimeout
+		if opts.RootCAs != nil {
+			t.TLSClientConfig = &tls.Config{RootCAs: opts.RootCAs, MinVersion: tls.VersionTLS12}
+		}
 		opts.Transport = t
 	}
 	return &Client{opts: opts}
