@@ -25,6 +25,14 @@ const (
 	TargetImage TargetKind = "image"
 )
 
+// ImageConfigPath and ImageManifestPath are the names under which the documents of
+// an image are files of it. A file in a layer cannot have them: its name has no
+// empty part.
+const (
+	ImageConfigPath   = "//config.json"
+	ImageManifestPath = "//manifest.json"
+)
+
 // Target is what is scanned: a name for people and a rooted, read-only file
 // system. Its digest is computed by [Scan] from the bytes that were read.
 type Target struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
 	"github.com/gatehouse-sec/gatehouse/scanners/config"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac"
+	"github.com/gatehouse-sec/gatehouse/scanners/image"
 	"github.com/gatehouse-sec/gatehouse/scanners/sca"
 	"github.com/gatehouse-sec/gatehouse/scanners/secrets"
 )
@@ -21,8 +22,11 @@ import (
 // Options configures the scanners.
 type Options struct {
 	// Names are the scanners to make, in any order; empty means those of
-	// [Names].
+	// [Names] that have something to do.
 	Names []string
+	// Image is true if the target is an image: that of images does nothing
+	// elsewhere.
+	Image bool
 	// Documents adds the scanner that parses configuration for policies.
 	Documents bool
 	// DatabaseDir is where the vulnerability database is; it need not exist.
@@ -91,6 +95,9 @@ func all() []entry {
 		{iac.Name, func(o Options, _ *Set) (*gatehouse.Scanner, error) {
 			return iac.New(iac.Options{Now: o.Now, StrictPipelines: o.StrictPipelines, TerraformVars: o.TerraformVars, Checks: o.Checks, Helm: o.Helm})
 		}},
+		{image.Name, func(Options, *Set) (*gatehouse.Scanner, error) {
+			return image.New(image.Options{Config: gatehouse.ImageConfigPath, Manifest: gatehouse.ImageManifestPath}), nil
+		}},
 	}
 }
 
@@ -146,7 +153,7 @@ func New(o Options) (*Set, error) {
 	}
 	s := &Set{Databases: map[string]gatehouse.Database{}, Mask: secrets.Mask()}
 	for _, e := range all() {
-		if len(o.Names) > 0 && !slices.Contains(o.Names, e.name) {
+		if len(o.Names) > 0 && !slices.Contains(o.Names, e.name) || len(o.Names) == 0 && e.name == image.Name && !o.Image {
 			continue
 		}
 		sc, err := e.make(o, s)

@@ -360,7 +360,7 @@ func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, 
 	if err != nil {
 		return nil, err
 	}
-	set, err := scanners.New(scanners.Options{Names: cfg.Scanners, Documents: documents, DatabaseDir: f.databaseDir(cfg), Inventory: f.inventory, SBOMs: namedSBOM(arg),
+	set, err := scanners.New(scanners.Options{Names: cfg.Scanners, Image: image.IsReference(arg), Documents: documents, DatabaseDir: f.databaseDir(cfg), Inventory: f.inventory, SBOMs: namedSBOM(arg),
 		DatabaseDigest: pin, DatabasePinnedBy: by, AsOf: asOf,
 		FingerprintKey: []byte(cfg.FingerprintKey), Secrets: forSecrets, StrictPipelines: cfg.IaC.StrictPipelines, Checks: checks, TerraformVars: vars, Helm: releases, Now: now})
 	if err != nil {

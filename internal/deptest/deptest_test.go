@@ -30,6 +30,7 @@ var bans = []ban{
 	{from: "./scanners/secrets", to: "./scanners", except: []string{"./scanners/secrets", "./scanners/scannertest"}, reason: "each scanner can be removed on its own"},
 	{from: "./scanners/sca", to: "./scanners", except: []string{"./scanners/sca", "./scanners/scannertest"}, reason: "each scanner can be removed on its own"},
 	{from: "./scanners/iac", to: "./scanners", except: []string{"./scanners/iac", "./scanners/scannertest"}, reason: "each scanner can be removed on its own"},
+	{from: "./scanners/image", to: "./scanners", except: []string{"./scanners/image", "./scanners/scannertest"}, reason: "each scanner can be removed on its own"},
 	{from: "./scanners/config", to: "./scanners", except: []string{"./scanners/config", "./scanners/scannertest"}, reason: "each scanner can be removed on its own"},
 	{from: "./internal/render", to: "./policies", deep: true, reason: "all outputs are made from report and verdict alone"},
 	{from: "./internal/render", to: "./scanners", deep: true, reason: "all outputs are made from report and verdict alone"},

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,13 +21,6 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
-)
-
-// ConfigPath and ManifestPath are the names under which the documents of an image
-// are files of it. A file in a layer cannot have them: its name has no empty part.
-const (
-	ConfigPath   = "//config.json"
-	ManifestPath = "//manifest.json"
 )
 
 // FS is an image as something to scan: the files of all layers, each under its path.
@@ -245,8 +240,8 @@ func (f *FS) list(l *gatehouse.Listing) {
 		}
 	}
 	items = append(items,
-		item{gatehouse.FileInfo{Path: ConfigPath, Bytes: int64(len(f.image.Config)), Mode: 0o444}, place{-1, 0}},
-		item{gatehouse.FileInfo{Path: ManifestPath, Bytes: int64(len(f.image.Manifest)), Mode: 0o444}, place{-1, 1}})
+		item{document(gatehouse.ImageConfigPath, f.image.Config), place{-1, 0}},
+		item{document(gatehouse.ImageManifestPath, f.image.Manifest), place{-1, 1}})
 	slices.SortStableFunc(items, func(a, b item) int {
 		return cmp.Or(cmp.Compare(a.info.Path, b.info.Path), cmp.Compare(a.at.layer, b.at.layer), cmp.Compare(a.at.entry, b.at.entry))
 	})
@@ -262,6 +257,12 @@ func (f *FS) list(l *gatehouse.Listing) {
 	})
 	l.Order = order
 	slices.SortFunc(l.Links, func(a, b gatehouse.Link) int { return cmp.Compare(a.Path, b.Path) })
+}
+
+// document is the configuration or the manifest as a file.
+func document(name string, data []byte) gatehouse.FileInfo {
+	sum := sha256.Sum256(data)
+	return gatehouse.FileInfo{Path: name, Bytes: int64(len(data)), Mode: 0o444, SHA256: hex.EncodeToString(sum[:])}
 }
 
 // content is where the bytes of a file are: elsewhere, if it is a hard link.
@@ -289,9 +290,9 @@ func (f *FS) below(path string, layer int) (place, bool) {
 // Open gives the file called path, or path@version if it is hidden.
 func (f *FS) Open(name string) (fs.File, error) {
 	switch name {
-	case ConfigPath:
+	case gatehouse.ImageConfigPath:
 		return newFile(name, f.image.Config), nil
-	case ManifestPath:
+	case gatehouse.ImageManifestPath:
 		return newFile(name, f.image.Manifest), nil
 	}
 	at, _, ok := f.place(name)
