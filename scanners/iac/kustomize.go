@@ -2,13 +2,17 @@ package iac
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
+	"github.com/gatehouse-sec/gatehouse/scanners/iac/checks"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/document"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/internal/ignore"
 	"github.com/gatehouse-sec/gatehouse/scanners/iac/kustomize"
@@ -107,6 +111,9 @@ func (s *scanner) scanKustomizations(ctx context.Context, g *gatehouse.Group, p 
 	if err != nil {
 		return err // what was found until then counts
 	}
+	if err := s.scanRemotes(ctx, files, owned, s.heeding(newOnce(p), ignores)); err != nil {
+		return err
+	}
 	s.reportIgnores(p, ignores, nil)
 	for _, problem := range tree.Problems {
 		if problem.Failed && owned[problem.Path] {
@@ -125,6 +132,31 @@ func (s *scanner) scanKustomizations(ctx context.Context, g *gatehouse.Group, p 
 		}
 		p.File(name, func(p *gatehouse.Pass) error { return s.scanFile(ctx, f, p) })
 		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scanRemotes judges what kustomizations take from elsewhere.
+func (s *scanner) scanRemotes(ctx context.Context, files map[string][]byte, owned map[string]bool, out reporter) error {
+	for _, name := range slices.Sorted(maps.Keys(owned)) {
+		if !kustomize.IsFile(name) {
+			continue
+		}
+		docs, err := document.Parse(files[name])
+		if err != nil || len(docs) == 0 {
+			continue // the tree has told
+		}
+		remotes := kustomize.Remotes(docs[0])
+		if len(remotes) == 0 {
+			continue
+		}
+		value, err := ast.InterfaceToValue(map[string]any{"remotes": remotes})
+		if err != nil {
+			return fmt.Errorf("make the input of checks: %w", err)
+		}
+		if err := s.evaluate(ctx, subject{typ: typeKustomize, input: checks.GitOps, value: value, path: name, line: 1}, out); err != nil {
 			return err
 		}
 	}
