@@ -40,6 +40,7 @@ type world struct {
 	mu       sync.Mutex
 	tags     map[string]attest.Digest
 	attested map[attest.Digest][]attest.Attestation
+	older    map[attest.Digest][]attest.Attestation
 	err      error
 	wait     chan struct{} // if set, answers wait for it
 	now      time.Time
@@ -96,7 +97,7 @@ func (w *world) attest(t *testing.T, image string, at time.Time, result string) 
 	w.attested[d] = append(w.attested[d], attest.Attestation{Bytes: b, Origin: "test"})
 }
 
-func (w *world) Resolve(_ context.Context, img registry.Image) (attest.Digest, error) {
+func (w *world) Resolve(_ context.Context, _ admission.Puller, img registry.Image) (attest.Digest, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	d, ok := w.tags[img.String()]
@@ -106,7 +107,7 @@ func (w *world) Resolve(_ context.Context, img registry.Image) (attest.Digest, e
 	return d, w.err
 }
 
-func (w *world) Attestations(ctx context.Context, _ registry.Image, d attest.Digest) ([]attest.Attestation, error) {
+func (w *world) Attestations(ctx context.Context, _ admission.Puller, _ registry.Image, d attest.Digest) ([]attest.Attestation, error) {
 	w.asked.Add(1)
 	w.mu.Lock()
 	wait := w.wait
@@ -121,6 +122,13 @@ func (w *world) Attestations(ctx context.Context, _ registry.Image, d attest.Dig
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.attested[d], w.err
+}
+
+// Older has what cosign attached long ago.
+func (w *world) Older(_ context.Context, _ admission.Puller, _ registry.Image, d attest.Digest) ([]attest.Attestation, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.older[d], w.err
 }
 
 func (w *world) clock() time.Time {
@@ -292,6 +300,14 @@ func TestValidate(t *testing.T) {
 				t.Errorf("warnings: %q", d.Warnings)
 			}
 		})
+	}
+	// What is only attached in the older way counts too.
+	moved := "registry.example/team/moved@sha256:" + strings.Repeat("f", 64)
+	w.attest(t, moved, noon, attest.ResultPassed)
+	w.older = w.attested
+	w.attested = nil
+	if d := a.Validate(t.Context(), request(pod, "CREATE", podWith(moved), "")); !d.Allowed {
+		t.Errorf("attached in the older way: %s", d.Message)
 	}
 	if (admission.Decision{}).Allowed {
 		t.Error("the zero decision admits")

@@ -33,10 +33,12 @@ type Operation struct {
 }
 
 // Resolver finds out which digest a reference names now, and what is attested about
-// it.
+// it: first what is attached to it as it is done today, and only if that is not enough
+// what is attached in older ways.
 type Resolver interface {
-	Resolve(ctx context.Context, img registry.Image) (attest.Digest, error)
-	Attestations(ctx context.Context, img registry.Image, digest attest.Digest) ([]attest.Attestation, error)
+	Resolve(ctx context.Context, p Puller, img registry.Image) (attest.Digest, error)
+	Attestations(ctx context.Context, p Puller, img registry.Image, digest attest.Digest) ([]attest.Attestation, error)
+	Older(ctx context.Context, p Puller, img registry.Image, digest attest.Digest) ([]attest.Attestation, error)
 }
 
 // Admitter answers requests. It is safe for concurrent use.
@@ -120,7 +122,7 @@ func (a *Admitter) Mutate(ctx context.Context, r *Request) Decision {
 		if err != nil || img.Digest != "" || len(a.policies(r.Namespace, img)) == 0 {
 			continue
 		}
-		digest, err := a.resolver.Resolve(ctx, img)
+		digest, err := a.resolver.Resolve(ctx, c.puller(r), img)
 		if err != nil {
 			continue
 		}
@@ -157,6 +159,13 @@ func (a *Admitter) carriers(r *Request) ([]Carrier, Decision) {
 		}
 	}
 	return carriers, Decision{}
+}
+
+// puller is who pulls the image of a carrier in the object of a request.
+func (c Carrier) puller(r *Request) Puller {
+	p := c.Puller
+	p.Namespace = r.Namespace
+	return p
 }
 
 // policies are the places of those that are about an image in a namespace. If there is
@@ -204,7 +213,7 @@ func (a *Admitter) image(ctx context.Context, r *Request, c Carrier) judged {
 		if mode, found := strictest(func(p *Policy) bool { return !p.AllowTags }); found && isPod && mode == Enforce {
 			return judged{mode, fmt.Sprintf("image %s has a tag, and may be another one when it is pulled: use its digest, or let the mutating webhook pin it", img), ""}
 		}
-		if digest, err = a.resolver.Resolve(ctx, img); err != nil {
+		if digest, err = a.resolver.Resolve(ctx, c.puller(r), img); err != nil {
 			mode, _ := strictest(func(*Policy) bool { return true })
 			return judged{mode, fmt.Sprintf("image %s: %v", img, err), ""}
 		}
@@ -212,7 +221,7 @@ func (a *Admitter) image(ctx context.Context, r *Request, c Carrier) judged {
 	out := judged{mode: Audit}
 	for _, i := range policies {
 		p := &a.config.Policies[i]
-		why, ok := a.verified.check(ctx, i, img, digest)
+		why, ok := a.verified.check(ctx, i, c.puller(r), img, digest)
 		if ok {
 			out.said = fmt.Sprintf("%s@%s: %s: %s", img.Name(), digest, p.Name, why)
 			continue

@@ -59,6 +59,9 @@ type Config struct {
 	CacheFor, RetryAfter, Grace time.Duration
 	// PlainHTTP allows registries without TLS.
 	PlainHTTP bool
+	// RegistryCA is the path of certificates of authorities that registries are
+	// believed by, besides those of the system; empty for none.
+	RegistryCA string
 }
 
 // document is a configuration in YAML.
@@ -76,7 +79,8 @@ type document struct {
 		Retry string `yaml:"retry_after"`
 		Grace string `yaml:"grace"`
 	} `yaml:"cache"`
-	PlainHTTP bool `yaml:"plain_http"`
+	PlainHTTP  bool   `yaml:"plain_http"`
+	RegistryCA string `yaml:"registry_ca"`
 }
 
 type policyDocument struct {
@@ -111,7 +115,7 @@ func ParseConfig(name string, data []byte, readFile func(string) ([]byte, error)
 	if d.Version != 1 {
 		bad("version is %d, want 1", d.Version)
 	}
-	c := &Config{TrustedRoot: d.TrustedRoot, PlainHTTP: d.PlainHTTP, CacheFor: defaultCacheFor, RetryAfter: defaultRetryAfter, Grace: defaultGrace}
+	c := &Config{TrustedRoot: d.TrustedRoot, PlainHTTP: d.PlainHTTP, RegistryCA: d.RegistryCA, CacheFor: defaultCacheFor, RetryAfter: defaultRetryAfter, Grace: defaultGrace}
 	for _, t := range []struct {
 		key, text string
 		to        *time.Duration

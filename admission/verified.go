@@ -28,7 +28,13 @@ type verifications struct {
 	mu      sync.Mutex
 	answers map[answerKey]*list.Element // of *answer
 	order   *list.List                  // the answers, the last used first
-	running map[answerKey]*run
+	running map[runKey]*run
+}
+
+// runKey is a verification that runs: others may have credentials that do more.
+type runKey struct {
+	answerKey
+	puller string
 }
 
 // answerKey is what an answer is about. A summary names where the image comes from,
@@ -59,7 +65,7 @@ type run struct {
 func newVerifications(c *Config, resolver Resolver, bundles attest.BundleVerifier, now Clock) (*verifications, error) {
 	v := &verifications{
 		config: c, resolver: resolver, now: now, verifiers: make([]*attest.Verifier, len(c.Policies)), slots: make(chan struct{}, limits.MaxVerifications),
-		answers: map[answerKey]*list.Element{}, order: list.New(), running: map[answerKey]*run{},
+		answers: map[answerKey]*list.Element{}, order: list.New(), running: map[runKey]*run{},
 	}
 	for i, p := range c.Policies {
 		if p.Verify == nil {
@@ -75,7 +81,7 @@ func newVerifications(c *Config, resolver Resolver, bundles attest.BundleVerifie
 }
 
 // check says whether the policy is content with the image, and why.
-func (v *verifications) check(ctx context.Context, policy int, img registry.Image, digest attest.Digest) (why string, ok bool) {
+func (v *verifications) check(ctx context.Context, policy int, puller Puller, img registry.Image, digest attest.Digest) (why string, ok bool) {
 	p := &v.config.Policies[policy]
 	if p.good(digest) {
 		return "its digest is listed", true
@@ -91,13 +97,14 @@ func (v *verifications) check(ctx context.Context, policy int, img registry.Imag
 		v.mu.Unlock()
 		return old.why, old.ok
 	}
-	r := v.running[key]
+	running := runKey{key, puller.key()}
+	r := v.running[running]
 	if r == nil {
 		r = &run{done: make(chan struct{})}
-		v.running[key] = r
+		v.running[running] = r
 		// It goes on when this request ends: others may wait for it, and the
 		// API server asks again.
-		go v.verify(context.WithoutCancel(ctx), key, img, r)
+		go v.verify(context.WithoutCancel(ctx), running, puller, img, r)
 	}
 	v.mu.Unlock()
 	select {
@@ -124,7 +131,7 @@ func (v *verifications) answer(key answerKey) *answer {
 	return e.Value.(*answer)
 }
 
-func (v *verifications) verify(ctx context.Context, key answerKey, img registry.Image, r *run) {
+func (v *verifications) verify(ctx context.Context, key runKey, puller Puller, img registry.Image, r *run) {
 	ctx, cancel := context.WithTimeout(ctx, limits.VerificationTimeout)
 	defer cancel()
 	defer func() {
@@ -134,7 +141,7 @@ func (v *verifications) verify(ctx context.Context, key answerKey, img registry.
 		v.mu.Lock()
 		delete(v.running, key)
 		if r.err == nil {
-			v.keep(&answer{key, r.why, r.ok, r.made, r.until})
+			v.keep(&answer{key.answerKey, r.why, r.ok, r.made, r.until})
 		}
 		v.mu.Unlock()
 		close(r.done)
@@ -146,13 +153,20 @@ func (v *verifications) verify(ctx context.Context, key answerKey, img registry.
 		r.err = fmt.Errorf("too many images are being verified; try again")
 		return
 	}
-	found, err := v.resolver.Attestations(ctx, img, key.digest)
+	found, err := v.resolver.Attestations(ctx, puller, img, key.digest)
 	if err != nil {
 		r.err = err
 		return
 	}
 	uri := "pkg:oci/" + img.Repository[strings.LastIndexByte(img.Repository, '/')+1:] + "?repository_url=" + img.Name()
-	summary, err := v.verifiers[key.policy].Verify(ctx, attest.Artifact{Digest: key.digest, ResourceURIs: []string{uri}}, found)
+	artifact := attest.Artifact{Digest: key.digest, ResourceURIs: []string{uri}}
+	summary, err := v.verifiers[key.policy].Verify(ctx, artifact, found)
+	if err == nil && !summary.Passed() {
+		var older []attest.Attestation
+		if older, err = v.resolver.Older(ctx, puller, img, key.digest); err == nil && len(older) > 0 {
+			summary, err = v.verifiers[key.policy].Verify(ctx, artifact, append(found, older...))
+		}
+	}
 	if err != nil {
 		r.err = err
 		return

@@ -19,6 +19,8 @@ type Carrier struct {
 	Name string
 	// Image is the reference as written.
 	Image string
+	// Puller is who pulls it; its namespace is empty.
+	Puller Puller
 }
 
 // podSpec is where images stand in a pod.
@@ -32,6 +34,10 @@ type podSpec struct {
 			Reference string `json:"reference"`
 		} `json:"image"`
 	} `json:"volumes"`
+	ServiceAccount string `json:"serviceAccountName"`
+	PullSecrets    []struct {
+		Name string `json:"name"`
+	} `json:"imagePullSecrets"`
 }
 
 type container struct {
@@ -90,17 +96,21 @@ func Carriers(kind GroupVersionKind, object []byte, custom []CustomPath) ([]Carr
 		return nil, fmt.Errorf("the specification of the pod cannot be read: %w", err)
 	}
 	var out []Carrier
+	puller := Puller{ServiceAccount: spec.ServiceAccount}
+	for _, s := range spec.PullSecrets {
+		puller.Secrets = append(puller.Secrets, s.Name)
+	}
 	for _, list := range []struct {
 		field      string
 		containers []container
 	}{{"initContainers", spec.InitContainers}, {"containers", spec.Containers}, {"ephemeralContainers", spec.EphemeralContainers}} {
 		for i, c := range list.containers {
-			out = append(out, Carrier{pointer + "/" + list.field + "/" + strconv.Itoa(i) + "/image", c.Name, c.Image})
+			out = append(out, Carrier{pointer + "/" + list.field + "/" + strconv.Itoa(i) + "/image", c.Name, c.Image, puller})
 		}
 	}
 	for i, v := range spec.Volumes {
 		if v.Image != nil {
-			out = append(out, Carrier{pointer + "/volumes/" + strconv.Itoa(i) + "/image/reference", v.Name, v.Image.Reference})
+			out = append(out, Carrier{pointer + "/volumes/" + strconv.Itoa(i) + "/image/reference", v.Name, v.Image.Reference, puller})
 		}
 	}
 	if len(out) == 0 {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -22,7 +23,8 @@ type Loaded struct {
 	// Digest is over the configuration and all files that it names.
 	Digest attest.Digest
 
-	bundles attest.BundleVerifier
+	bundles     attest.BundleVerifier
+	authorities *x509.CertPool
 }
 
 // Load reads the configuration in the file at path, and the files that it names;
@@ -56,13 +58,26 @@ func Load(path string, clock admission.Clock) (*Loaded, error) {
 			return nil, fmt.Errorf("%s: %w", c.TrustedRoot, err)
 		}
 	}
+	if c.RegistryCA != "" {
+		text, err := read(c.RegistryCA, limits.MaxTrustedRootBytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: read the authorities of registries: %w", path, err)
+		}
+		if l.authorities, err = x509.SystemCertPool(); err != nil {
+			l.authorities = x509.NewCertPool() // this system has none
+		}
+		if !l.authorities.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("%s: %s has no certificate in PEM", path, c.RegistryCA)
+		}
+	}
 	l.Digest = attest.Digest("sha256:" + hex.EncodeToString(sum.Sum(nil)))
 	return l, nil
 }
 
-// Admitter is one that decides by the configuration and asks registries.
-func (l *Loaded) Admitter(clock admission.Clock) (*admission.Admitter, error) {
-	return l.AdmitterWith(admission.Registries{Client: l.client()}, clock)
+// Admitter is one that decides by the configuration and asks registries, with the
+// credentials of pods unless secrets is nil.
+func (l *Loaded) Admitter(secrets admission.PullSecrets, clock admission.Clock) (*admission.Admitter, error) {
+	return l.AdmitterWith(admission.Registries{Client: l.client(), Secrets: secrets}, clock)
 }
 
 // AdmitterWith is one that decides by the configuration and asks the resolver.
@@ -71,7 +86,7 @@ func (l *Loaded) AdmitterWith(r admission.Resolver, clock admission.Clock) (*adm
 }
 
 func (l *Loaded) client() *registry.Client {
-	return registry.New(registry.Options{PlainHTTP: l.PlainHTTP})
+	return registry.New(registry.Options{PlainHTTP: l.PlainHTTP, RootCAs: l.authorities})
 }
 
 // readBounded reads a regular file of at most so many bytes.

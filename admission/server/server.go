@@ -30,6 +30,8 @@ type Options struct {
 	// Drain is how long requests are still taken after the end was asked for:
 	// until all API servers know that this replica ends.
 	Drain time.Duration
+	// Secrets has the credentials of pods; nil if they are not used.
+	Secrets admission.PullSecrets
 }
 
 // Server is a webhook that runs.
@@ -60,7 +62,7 @@ func Start(opts Options, log *slog.Logger, clock admission.Clock) (*Server, erro
 	if err != nil {
 		return nil, err
 	}
-	admitter, err := loaded.Admitter(clock)
+	admitter, err := loaded.Admitter(opts.Secrets, clock)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", opts.Config, err)
 	}
@@ -155,7 +157,7 @@ func (s *Server) reload() {
 	}
 	var admitter *admission.Admitter
 	if err == nil {
-		admitter, err = loaded.Admitter(s.clock)
+		admitter, err = loaded.Admitter(s.opts.Secrets, s.clock)
 	}
 	if s.complain("configuration", err) {
 		s.configRefused.Add(1)

@@ -48,7 +48,7 @@ func Open(ctx context.Context, client *registry.Client, image string) (*Registry
 	if err != nil {
 		return nil, "", err
 	}
-	head, err := remote.Head(ref, client.Remote(ctx)...)
+	head, err := remote.Head(ref, client.Reads(ctx)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("find the image %s: %w%s", image, err, registry.NextStep(err))
 	}
@@ -394,22 +394,29 @@ func (r *Registry) superseded(ctx context.Context, subject attest.Digest, predic
 	return old, err
 }
 
-// Attestations returns what is attached to the subject: referrers, and what older
-// versions of cosign attach under the tag sha256-….att. None is no error.
+// Attestations returns what is attached to the subject: [Registry.Bundles] and
+// [Registry.Older]. None is no error.
 func (r *Registry) Attestations(ctx context.Context, subject attest.Digest) ([]attest.Attestation, error) {
-	var out []attest.Attestation
-	err := r.each(ctx, subject, func(_ v1.Descriptor, a attest.Attestation) { out = append(out, a) })
+	out, err := r.Bundles(ctx, subject)
 	if err != nil {
 		return nil, err
 	}
-	legacy, err := r.legacy(ctx, subject)
-	return append(out, legacy...), err
+	older, err := r.Older(ctx, subject)
+	return append(out, older...), err
+}
+
+// Bundles returns the bundles that refer to the subject. It takes a request for their
+// list, and two for each. None is no error.
+func (r *Registry) Bundles(ctx context.Context, subject attest.Digest) ([]attest.Attestation, error) {
+	var out []attest.Attestation
+	err := r.each(ctx, subject, func(_ v1.Descriptor, a attest.Attestation) { out = append(out, a) })
+	return out, err
 }
 
 // each calls f with each referrer that is a bundle.
 func (r *Registry) each(ctx context.Context, subject attest.Digest, f func(v1.Descriptor, attest.Attestation)) error {
 	where := fmt.Sprintf("%s@%s", r.repository, subject)
-	index, err := remote.Referrers(r.repository.Digest(string(subject)), r.client.Remote(ctx)...)
+	index, err := remote.Referrers(r.repository.Digest(string(subject)), r.client.Reads(ctx)...)
 	if err != nil {
 		return fmt.Errorf("list the referrers of %s: %w%s", where, err, registry.NextStep(err))
 	}
@@ -442,7 +449,7 @@ func (r *Registry) each(ctx context.Context, subject attest.Digest, f func(v1.De
 
 // bundle reads the one layer of a referrer; nil if it is something else.
 func (r *Registry) bundle(ctx context.Context, d v1.Descriptor, budget *int64) ([]byte, error) {
-	got, err := remote.Get(r.repository.Digest(d.Digest.String()), r.client.Remote(ctx)...)
+	got, err := remote.Get(r.repository.Digest(d.Digest.String()), r.client.Reads(ctx)...)
 	if err != nil {
 		return nil, err
 	}
@@ -465,7 +472,7 @@ func (r *Registry) blob(ctx context.Context, d v1.Descriptor, budget *int64) ([]
 		return nil, fmt.Errorf("the attestations have more than %d bytes, the limit", limits.MaxAttestationBytes)
 	}
 	*budget -= d.Size
-	layer, err := remote.Layer(r.repository.Digest(d.Digest.String()), r.client.Remote(ctx)...)
+	layer, err := remote.Layer(r.repository.Digest(d.Digest.String()), r.client.Reads(ctx)...)
 	if err != nil {
 		return nil, err
 	}
@@ -484,10 +491,11 @@ func (r *Registry) blob(ctx context.Context, d v1.Descriptor, budget *int64) ([]
 	return b, nil
 }
 
-// legacy reads the envelopes that cosign attached before version 3.
-func (r *Registry) legacy(ctx context.Context, subject attest.Digest) ([]attest.Attestation, error) {
+// Older returns the envelopes that cosign attached before version 3, under the tag
+// sha256-….att. None is no error.
+func (r *Registry) Older(ctx context.Context, subject attest.Digest) ([]attest.Attestation, error) {
 	tag := r.repository.Tag(indexTag(subject) + ".att")
-	got, err := remote.Get(tag, r.client.Remote(ctx)...)
+	got, err := remote.Get(tag, r.client.Reads(ctx)...)
 	if notFound(err) {
 		return nil, nil
 	}

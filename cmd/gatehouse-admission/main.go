@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gatehouse-sec/gatehouse/admission/kube"
 	"github.com/gatehouse-sec/gatehouse/admission/server"
 	_ "github.com/gatehouse-sec/gatehouse/internal/needs_GOEXPERIMENT_jsonv2"
 )
@@ -42,6 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.StringVar(&opts.MetricsListen, "metrics-listen", "", "where /metrics, /healthz and /readyz are, without TLS (default nowhere)")
 	f.DurationVar(&opts.Every, "reload-every", 10*time.Second, "how often the files are looked at")
 	f.DurationVar(&opts.Drain, "drain", 5*time.Second, "how long requests are taken after SIGTERM")
+	pullSecrets := f.Bool("pull-secrets", false, "log in to registries with the pull secrets of pods, which the API server is asked for")
 	showVersion := f.Bool("version", false, "print the version")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -60,6 +62,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errors.New("--config, --tls-cert and --tls-key are needed")
 	case opts.Every <= 0 || opts.Drain < 0:
 		return errors.New("--reload-every must be positive, and --drain not negative")
+	}
+	if *pullSecrets {
+		client, err := kube.InCluster(os.Getenv)
+		if err != nil {
+			return fmt.Errorf("--pull-secrets: %w", err)
+		}
+		opts.Secrets = client
 	}
 	log := slog.New(slog.NewJSONHandler(stdout, nil))
 	slog.SetDefault(log)

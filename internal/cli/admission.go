@@ -223,7 +223,7 @@ func (a *app) admitter(attestations string) (*server.Loaded, *admission.Admitter
 		return nil, nil, err
 	}
 	if attestations == "" {
-		admitter, err := loaded.Admitter(a.now)
+		admitter, err := loaded.Admitter(nil, a.now)
 		return loaded, admitter, err
 	}
 	admitter, err := loaded.AdmitterWith(stored{store.Dir(attestations)}, a.now)
@@ -240,12 +240,16 @@ func (a *app) admissionConfig() (*server.Loaded, error) {
 // stored finds attestations in a directory, and asks no registry.
 type stored struct{ dir store.Dir }
 
-func (s stored) Resolve(context.Context, registry.Image) (attest.Digest, error) {
+func (s stored) Resolve(context.Context, admission.Puller, registry.Image) (attest.Digest, error) {
 	return "", errors.New("it has a tag, and no registry is asked for its digest")
 }
 
-func (s stored) Attestations(ctx context.Context, _ registry.Image, digest attest.Digest) ([]attest.Attestation, error) {
+func (s stored) Attestations(ctx context.Context, _ admission.Puller, _ registry.Image, digest attest.Digest) ([]attest.Attestation, error) {
 	return s.dir.Attestations(ctx, digest)
+}
+
+func (stored) Older(context.Context, admission.Puller, registry.Image, attest.Digest) ([]attest.Attestation, error) {
+	return nil, nil
 }
 
 // manifests reads the files; - is standard input.

@@ -340,6 +340,9 @@ const (
 	// containers are not known.
 	MaxImagesOfObject = 500
 
+	// MaxPullSecrets bounds the pull secrets of a pod. More than 10 are not known.
+	MaxPullSecrets = 50
+
 	// MaxApprovedDigests bounds the list of the fallback: an object of some 1.2 MB,
 	// of which etcd takes 1.5.
 	MaxApprovedDigests = 5000

@@ -39,6 +39,8 @@ type Options struct {
 type Client struct {
 	opts     Options
 	requests atomic.Int64
+	reads    atomic.Int64
+	puller   atomic.Pointer[remote.Puller]
 }
 
 // New makes a client; it makes no connection.
@@ -128,6 +130,24 @@ func (i Image) String() string {
 // Remote are the options for package remote.
 func (c *Client) Remote(ctx context.Context) []remote.Option {
 	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(c.opts.Keychain), remote.WithTransport(c), remote.WithUserAgent("gatehouse")}
+}
+
+// forgetAfter is after how many uses of [Client.Reads] all logins are made anew, so that
+// those to repositories that nobody asks for any more take no memory.
+const forgetAfter = 10_000
+
+// Reads are options for package remote that read: each repository is logged in to once,
+// not for each request.
+func (c *Client) Reads(ctx context.Context) []remote.Option {
+	puller := c.puller.Load()
+	if c.reads.Add(1)%forgetAfter == 1 || puller == nil {
+		var err error
+		if puller, err = remote.NewPuller(c.Remote(context.WithoutCancel(ctx))...); err != nil {
+			return c.Remote(ctx)
+		}
+		c.puller.Store(puller)
+	}
+	return append(c.Remote(ctx), remote.Reuse(puller))
 }
 
 // Requests counts the requests that were answered so far.
