@@ -220,6 +220,7 @@ func (t *text) coverage() {
 	t.databases()
 	t.unmatched()
 	t.vexDocuments()
+	t.boms()
 	t.skips()
 	t.compliance()
 }
@@ -335,6 +336,24 @@ func (t *text) vexDocuments() {
 		}
 	}
 }
+
+// boms says of each bill of materials who made it, and what it does not tell.
+func (t *text) boms() {
+	for i, b := range t.view.report.SBOMs {
+		if i == mostBoms && !t.in.Verbose {
+			t.para(2, fmt.Sprintf("%s more; --verbose shows all.", count(len(t.view.report.SBOMs)-mostBoms, "bill of materials")), dim, 0)
+			return
+		}
+		s := fmt.Sprintf("%s %s of %s: %s", strings.TrimSpace(b.Format+" "+b.Spec), b.Path, cmp.Or(strings.Join(b.Producers, ", "), "a tool that it does not name"), count(b.Packages, "package"))
+		if len(b.LeftOut) > 0 {
+			s += "; " + strings.Join(b.LeftOut, "; ")
+		}
+		t.para(2, clean(s)+".", dim, 0)
+	}
+}
+
+// mostBoms is how many bills of materials are shown.
+const mostBoms = 10
 
 // table aligns rows; columns of numbers to the right.
 func (t *text) table(rows [][]string) {

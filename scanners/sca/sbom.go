@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse"
 	"github.com/gatehouse-sec/gatehouse/internal/ospkg"
+	"github.com/gatehouse-sec/gatehouse/internal/osvuln"
 	"github.com/gatehouse-sec/gatehouse/sbom"
 	"github.com/gatehouse-sec/gatehouse/scanners/sca/internal/inventory"
 )
@@ -81,8 +82,14 @@ func (s *scanner) scanSBOM(ctx context.Context, f *gatehouse.File, p *gatehouse.
 // lists.
 func (s *scanner) scanBilled(ctx context.Context, file string, b *billed, p *gatehouse.Pass) error {
 	if b.release.ID == "" {
+		system, _ := osvuln.Of(b.release, b.kind)
+		for _, c := range system.Components(b.packages) {
+			c.Location.Path = file
+			p.AddComponent(c)
+		}
 		p.Gap(gatehouse.Gap{Code: gatehouse.GapUnmatched, Path: file, Entry: string(b.kind),
 			Reason: fmt.Sprintf("%s not matched: the bill of materials does not say which operating system they are of; have its tool write the distro into package URLs, or list the operating system", count(len(b.packages)))})
+		return nil
 	}
 	return s.matchSystem(ctx, b.release, b.kind, b.packages, slices.Repeat([]string{file}, len(b.packages)), p)
 }
@@ -168,7 +175,7 @@ func (b *bill) component(i int, c *sbom.Component) {
 		b.gap(gatehouse.GapUnmatched, c.Line, label, "it has no package URL, so it is not known what it is and it was not matched; have the tool that made the bill of materials write one")
 		return
 	}
-	p, err := packageurl.FromString(c.Purl)
+	p, err := parsePurl(c.Purl)
 	if err != nil {
 		b.gap(gatehouse.GapParse, c.Line, label, fmt.Sprintf("its package URL %q cannot be read, so it was not matched: %v", c.Purl, err))
 		return
@@ -199,6 +206,16 @@ func (b *bill) component(i int, c *sbom.Component) {
 		b.gap(gatehouse.GapUnresolved, c.Line, name, fmt.Sprintf("it names the range %q and no version: make the bill of materials from a lockfile or of what is installed", version))
 	}
 	b.inv.Packages = append(b.inv.Packages, k)
+}
+
+// parsePurl reads a package URL. Many tools leave out the uuid that those of Julia
+// must have.
+func parsePurl(s string) (packageurl.PackageURL, error) {
+	p, err := packageurl.FromString(s)
+	if err != nil && strings.HasPrefix(s, "pkg:julia/") && !strings.Contains(s, "?") {
+		return packageurl.FromString(s + "?uuid=unknown")
+	}
+	return p, err
 }
 
 // noVersions are what tools write where they know none.
@@ -253,21 +270,13 @@ func (b *bill) system(kind ospkg.Kind, p packageurl.PackageURL, c *sbom.Componen
 
 // checkSources makes sure that source packages are known where advisories are
 // about them. A tool that writes them leaves out those with the name of the
-// package; one that writes none does not know them.
+// package; one that writes none does not know them. A package of rpm has the
+// version of its source.
 func (b *bill) checkSources() {
 	for _, s := range b.systems {
-		if s.kind == ospkg.RPM {
-			continue // the release has the version of the source
-		}
-		known := slices.ContainsFunc(s.packages, func(p ospkg.Package) bool { return p.Source != "" })
-		for i := range s.packages {
-			s.packages[i].Source = cmp.Or(s.packages[i].Source, s.packages[i].Name)
-		}
-		if !known {
+		if s.kind != ospkg.RPM && !slices.ContainsFunc(s.packages, func(p ospkg.Package) bool { return p.Source != "" }) {
 			b.gap(gatehouse.GapUnmatched, 0, string(s.kind), "it does not say from which source packages its packages of the operating system were built, and advisories are about those: problems of packages with another name than their source are missing; have its tool write them (upstream in package URLs)")
 		}
-	}
-	for _, s := range b.systems {
 		for i := range s.packages {
 			s.packages[i].Source = cmp.Or(s.packages[i].Source, s.packages[i].Name)
 		}
