@@ -23,13 +23,24 @@ type Coverage struct {
 	Gaps []Gap `json:"gaps"`
 }
 
-// Digest is the SHA-256 over the coverage in JSON, as "sha256:" and hex.
+// Digest is the SHA-256 over the coverage in JSON, as "sha256:" and hex. It is the same
+// for a coverage that was written as JSON and read again.
 func (c *Coverage) Digest() (string, error) {
 	h := sha256.New()
-	if err := json.NewEncoder(h).Encode(c); err != nil {
+	lists := *c
+	lists.Files, lists.Skipped = notNil(c.Files), notNil(c.Skipped)
+	lists.Scanners, lists.Gaps = notNil(c.Scanners), notNil(c.Gaps)
+	if err := json.NewEncoder(h).Encode(lists); err != nil {
 		return "", fmt.Errorf("digest of the coverage: %w", err)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func notNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 // FileCoverage says how one file ended for each scanner. Each scanner is in
