@@ -12,7 +12,7 @@ LDFLAGS := -s -w -X github.com/gatehouse-sec/gatehouse/internal/cli.version=$(VE
 TOOL    := $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo test race check vet fmt lint generate generated tidy bench benchsmoke quality e2e-admission clean
+.PHONY: help build install demo test race check vet fmt lint generate generated tidy bench benchsmoke e2e quality e2e-admission clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ bench: build ## measure, side by side with peers (builds them: minutes)
 
 benchsmoke: build ## measure the quick rows, without peers
 	@cd bench && $(GO) run . -smoke -gatehouse ../bin/gatehouse
+
+e2e: ## hold attestations against cosign and slsa-verifier (builds them once: minutes)
+	@cd e2e/attest && GOFLAGS=-mod=mod $(GO) test -count=1 -timeout 90m ./...
 
 quality: ## measure how much is found in labelled data at QUALITY_DATA
 	@QUALITY_DATA=$${QUALITY_DATA:-$(abspath ../shared/data)} $(GO) test -count=1 -run 'Quality' -v ./scanners/... ./internal/vulndb/...
