@@ -36,6 +36,43 @@ deny contains res if {
 }
 
 deny contains res if {
+	some job in input.jobs
+	some step in job.steps
+	not defines_functions(step)
+	some l in step.lines
+	some name in printed(l.text)
+	res := pipeline.at(l.line, pipeline.place(job, step), sprintf("The value of %s is printed.", [name]))
+}
+
+# printed are the variables with the names of secrets whose values a line
+# prints, and does not hand on to another command or a file.
+printed(text) := {m[1] |
+	regex.match(`^\s*(echo|printf|Write-Host|Write-Output)\s`, text)
+	not regex.match(`[|>]|\\\s*$|::add-mask::`, text)
+	some m in array.concat(
+		regex.find_all_string_submatch_n(`(?:^|[^\\$A-Za-z0-9])\$(?:\{|env:)?([A-Za-z_][A-Za-z0-9_]*)(?:\}|[^A-Za-z0-9_:+#/%\[.-]|$)`, shown(text), -1),
+		macros(text),
+	)
+	regex.match(`(?i:(^|_)(password|passwd|passphrase|secret|token|api_?key|access_?key|secret_?key|private_?key|credentials))$|[a-z](Password|Passphrase|Secret|Token|ApiKey|AccessKey|PrivateKey)$`, m[1])
+}
+
+# shown is a line without what the shell does not replace.
+shown(text) := text if contains(text, `"`)
+
+else := regex.replace(text, `'[^']*'`, "")
+
+macros(text) := regex.find_all_string_submatch_n(`\$\(([A-Za-z_][A-Za-z0-9_.]*)\)`, text, -1) if input.system == "azure-pipelines"
+
+else := []
+
+# defines_functions is true for scripts in which printing may be how a function
+# returns its value.
+defines_functions(step) if {
+	some l in step.lines
+	regex.match(`^\s*(function\s|[A-Za-z_][A-Za-z0-9_-]*\s*\(\))`, l.text)
+}
+
+deny contains res if {
 	some v in variables
 	lower(v.name) in {"ci_debug_trace", "ci_debug_services", "actions_step_debug", "system.debug"}
 	lower(v.value) in {"true", "1"}
