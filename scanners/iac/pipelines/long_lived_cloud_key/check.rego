@@ -54,6 +54,39 @@ deny contains res if {
 	res := pipeline.at(v.line, "env", sprintf("%s is a stored key.", [v.name]))
 }
 
+# In other systems a secret is a variable like any other.
+deny contains res if {
+	not input.system in {"github-actions", "drone"} # Drone gives runs no identity
+	some v in variables
+	v.name in {"AWS_SECRET_ACCESS_KEY", "AZURE_CLIENT_SECRET", "ARM_CLIENT_SECRET", "GOOGLE_CREDENTIALS"}
+	regex.match(`^\$[{(]?[A-Za-z_][A-Za-z0-9_.]*[})]?$`, v.value)
+	res := pipeline.at(v.line, "env", sprintf("%s is a stored key.", [v.name]))
+}
+
+deny contains res if {
+	input.system != "drone"
+	some job in input.jobs
+	some step in job.steps
+	not temporary(step)
+	some l in step.lines
+	some what, pattern in logins
+	regex.match(pattern, l.text)
+	res := pipeline.at(l.line, pipeline.place(job, step), sprintf("A script logs in to %s with a stored key.", [what]))
+}
+
+# logins are commands that take a key.
+logins := {
+	"AWS": `^[^#]*(\baws\s+configure\s+set\s+(\S+\s+)*aws_secret_access_key\s|\bexport\s+AWS_SECRET_ACCESS_KEY=["']?\$\{?[A-Za-z_])`,
+	"Azure": `^[^#]*\baz\s+login\s.*(\s-p[\s=]|\s--password[\s=])`,
+	"Google Cloud": `^[^#]*\bgcloud\s+auth\s+activate-service-account\s`,
+}
+
+# temporary is true for scripts that get keys for this run.
+temporary(step) if {
+	some l in step.lines
+	regex.match(`\bsts\s+(assume-role|get-session-token|get-federation-token)|\bsts\.amazonaws|\bvault\s+(read|write)\s`, l.text)
+}
+
 variables contains v if some v in input.env
 
 variables contains v if {
