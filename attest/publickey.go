@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 )
 
 // minRSABits is the smallest RSA key that is believed (NIST SP 800-131A r2,
@@ -81,7 +82,7 @@ func (k PublicKey) Verify(message, sig []byte) error {
 	ok := false
 	switch key := k.key.(type) {
 	case *ecdsa.PublicKey:
-		ok = ecdsa.VerifyASN1(key, sum[:], sig)
+		ok = ecdsa.VerifyASN1(key, sum[:], sig) || verifyPlain(key, sum[:], sig)
 	case *rsa.PublicKey:
 		ok = rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], sig) == nil
 	case ed25519.PublicKey:
@@ -91,6 +92,16 @@ func (k PublicKey) Verify(message, sig []byte) error {
 		return ErrSignature
 	}
 	return nil
+}
+
+// verifyPlain verifies a signature that is two numbers of 32 bytes, without ASN.1
+// (IEEE P1363), as some key management services make it.
+func verifyPlain(key *ecdsa.PublicKey, sum, sig []byte) bool {
+	if len(sig) != 64 {
+		return false
+	}
+	r, s := new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])
+	return ecdsa.Verify(key, sum, r, s)
 }
 
 // ID identifies the key: "sha256:" and the hash of its PKIX form in hex.

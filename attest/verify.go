@@ -40,10 +40,43 @@ const (
 
 // Artifact is what attestations are looked for.
 type Artifact struct {
+	// Digest may be empty if there are Others.
 	Digest Digest
+	// Others identify it in another way, as "algorithm:value", such as
+	// gce_image_id:8970095005306000053; usually empty. Each must be that of a
+	// subject too.
+	Others []string
 	// ResourceURIs are where it comes from, as a summary may call it; may be
 	// empty.
 	ResourceURIs []string
+}
+
+// check reports an artifact that nothing identifies.
+func (a Artifact) check() error {
+	for _, other := range a.Others {
+		if algorithm, value, ok := strings.Cut(other, ":"); !ok || algorithm == "" || value == "" {
+			return fmt.Errorf("%.100q is no digest: want algorithm:value", other)
+		}
+	}
+	if a.Digest == "" && len(a.Others) > 0 {
+		return nil
+	}
+	_, err := ParseDigest(string(a.Digest))
+	return err
+}
+
+// isSubject reports whether a statement is about the artifact.
+func (a Artifact) isSubject(s Statement) bool {
+	if a.Digest != "" && !s.Has(a.Digest) || a.Digest == "" && len(a.Others) == 0 {
+		return false
+	}
+	for _, other := range a.Others {
+		algorithm, value, _ := strings.Cut(other, ":")
+		if !slices.ContainsFunc(s.Subject, func(r ResourceDescriptor) bool { return value != "" && r.Digest[algorithm] == value }) {
+			return false
+		}
+	}
+	return true
 }
 
 // Signed is what a [BundleVerifier] knows of a bundle that it verified.
@@ -149,7 +182,7 @@ func failed(step Step, format string, args ...any) *stepError {
 // Verify looks at each attestation for each requirement. What is refused is in the
 // summary with the reason; an error means that nothing can be said at all.
 func (v *Verifier) Verify(ctx context.Context, artifact Artifact, found []Attestation) (Summary, error) {
-	if _, err := ParseDigest(string(artifact.Digest)); err != nil {
+	if err := artifact.check(); err != nil {
 		return Summary{}, fmt.Errorf("verify: %w", err)
 	}
 	if len(found) > limits.MaxAttestations {
@@ -277,7 +310,7 @@ func (v *Verifier) one(r Requirement, a Authority, artifact Artifact, d document
 	if err != nil {
 		return Verified{}, err
 	}
-	if !d.statement.Has(artifact.Digest) {
+	if !artifact.isSubject(d.statement) {
 		return Verified{}, failed(StepSubject, "it is about %s, not about this artifact", names(d.statement.Subject))
 	}
 	good := Verified{Origin: d.Origin, Digest: d.Digest(), Authority: a.Name, Signer: signer, Statement: d.statement}

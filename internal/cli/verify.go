@@ -34,6 +34,7 @@ type verifyFlags struct {
 	files        []string
 	name         string
 	resourceURIs []string
+	subjects     []string
 	output       string
 	plainHTTP    bool
 }
@@ -82,6 +83,7 @@ or, for one summary and one key, in flags.`,
 	fl.StringArrayVar(&f.files, "attestation", nil, "file with attestations, instead of the directory; repeatable")
 	fl.StringVar(&f.name, "name", "", "what the artifact is called (default: the name of the target)")
 	fl.StringArrayVar(&f.resourceURIs, "resource-uri", nil, "where the artifact was got (default pkg:generic/NAME); repeatable")
+	fl.StringArrayVar(&f.subjects, "subject-digest", nil, "ALGORITHM:VALUE of the artifact, which is not read then; needs --attestation; repeatable")
 	fl.StringArrayVar(&f.exclude, "exclude", nil, "leave out what this glob matches, as when it was attested; repeatable")
 	fl.StringVar(&f.time, "time", "", "time of the decision, as RFC 3339 (default now)")
 	fl.BoolVar(&f.plainHTTP, "plain-http", false, "reach the registry without TLS")
@@ -100,6 +102,12 @@ func (a *app) verify(ctx context.Context, f *verifyFlags, args []string) error {
 		return fmt.Errorf("-o %s: want text or json", f.output)
 	}
 	path, _ := targetArg(args)
+	if len(f.subjects) > 0 {
+		if len(args) > 0 || len(f.files) == 0 {
+			return errors.New("--subject-digest takes the place of PATH, and needs --attestation")
+		}
+		path = strings.Join(f.subjects, ", ")
+	}
 	now, err := a.verifyTime(f)
 	if err != nil {
 		return err
@@ -127,6 +135,9 @@ func (a *app) verify(ctx context.Context, f *verifyFlags, args []string) error {
 
 // artifact is what is to be verified, and the attestations that there are.
 func (a *app) artifact(ctx context.Context, f *verifyFlags, path string) (attest.Artifact, []attest.Attestation, error) {
+	if len(f.subjects) > 0 {
+		return f.namedArtifact(ctx)
+	}
 	if image.IsRemote(path) {
 		return a.imageArtifact(ctx, f, path)
 	}
@@ -142,6 +153,24 @@ func (a *app) artifact(ctx context.Context, f *verifyFlags, path string) (attest
 	artifact := attest.Artifact{Digest: subjects[0].SHA256(), ResourceURIs: f.resourceURIs}
 	if len(artifact.ResourceURIs) == 0 {
 		artifact.ResourceURIs = []string{defaultResourceURI(path, name)}
+	}
+	found, err := f.attestations(ctx, artifact.Digest)
+	return artifact, found, err
+}
+
+// namedArtifact is one of which only digests are known.
+func (f *verifyFlags) namedArtifact(ctx context.Context) (attest.Artifact, []attest.Attestation, error) {
+	artifact := attest.Artifact{ResourceURIs: f.resourceURIs}
+	for _, text := range f.subjects {
+		if !strings.HasPrefix(text, "sha256:") || artifact.Digest != "" {
+			artifact.Others = append(artifact.Others, text)
+			continue
+		}
+		d, err := attest.ParseDigest(text)
+		if err != nil {
+			return artifact, nil, fmt.Errorf("--subject-digest: %w", err)
+		}
+		artifact.Digest = d
 	}
 	found, err := f.attestations(ctx, artifact.Digest)
 	return artifact, found, err
