@@ -94,6 +94,10 @@ const (
 	// landing zones have some hundred.
 	MaxTerraformModules = 2_000
 
+	// MaxTerraformDepth bounds how deeply modules call modules. Terraform has no
+	// such bound; its style guide advises one level, and no public tree has 10.
+	MaxTerraformDepth = 50
+
 	// MaxTerraformInstances bounds the instances that count or for_each make
 	// of one block. Terraform plans become unusable long before.
 	MaxTerraformInstances = 1_000

@@ -116,7 +116,7 @@ func (s *scanner) terraform(ctx context.Context, files map[string][]byte, ignore
 	var mu sync.Mutex // root modules are looked at concurrently
 	return terraform.Evaluate(ctx, files, s.vars, func(c *terraform.Configuration) error {
 		var found recorder
-		if err := s.scanConfiguration(ctx, files, c, ignores, &found); err != nil {
+		if err := s.scanConfiguration(ctx, c, ignores, &found); err != nil {
 			return err
 		}
 		mu.Lock()
@@ -126,27 +126,15 @@ func (s *scanner) terraform(ctx context.Context, files map[string][]byte, ignore
 	})
 }
 
-func (s *scanner) scanConfiguration(ctx context.Context, files map[string][]byte, c *terraform.Configuration, ignores *ignore.Set, out reporter) error {
-	main := mainFile(files, c.Dir)
+func (s *scanner) scanConfiguration(ctx context.Context, c *terraform.Configuration, ignores *ignore.Set, out reporter) error {
 	st, errs := adapt(c.Modules)
 	for _, err := range errs {
-		out.Gap(gatehouse.Gap{Code: gatehouse.GapPanic, Path: main, Entry: c.Dir,
+		out.Gap(gatehouse.Gap{Code: gatehouse.GapPanic, Path: c.Main, Entry: c.Dir,
 			Reason: fmt.Sprintf("%v in %q and were not judged; look for a resource that lacks a required argument", err, c.Dir)})
 	}
 	value, err := ast.InterfaceToValue(st.ToRego())
 	if err != nil {
 		return fmt.Errorf("make the input of checks for %q: %w", c.Dir, err)
 	}
-	return s.evaluateUnknown(ctx, subject{typ: typeTerraform, input: checks.Cloud, value: value, path: main, ignores: ignores, values: blockValues(c.Modules)}, out)
-}
-
-// mainFile is where findings are that have no place of their own.
-func mainFile(files map[string][]byte, dir string) string {
-	first := ""
-	for name := range files {
-		if path.Dir(name) == dir && terraform.IsConfig(name) && (first == "" || name < first || path.Base(name) == "main.tf") && path.Base(first) != "main.tf" {
-			first = name
-		}
-	}
-	return first
+	return s.evaluateUnknown(ctx, subject{typ: typeTerraform, input: checks.Cloud, value: value, path: c.Main, ignores: ignores, values: blockValues(c.Modules)}, out)
 }

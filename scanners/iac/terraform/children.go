@@ -16,14 +16,21 @@ import (
 // evaluateChildren evaluates each module call whose inputs changed, and reports
 // whether there was any.
 func (m *module) evaluateChildren() bool {
-	changed := false
+	changed, stale := false, false
 	keep := map[string]bool{}
+	refer := func() {
+		m.ctx.Inner().Variables["module"] = m.outputsOfChildren()
+		stale = false
+	}
 	for _, b := range m.calls() {
 		if m.eval.ctx.Err() != nil {
 			return false
 		}
 		name := b.FullName()
 		keep[name] = true
+		if stale && slices.ContainsFunc(references(b.GetAttributes()), func(name [2]string) bool { return name[0] == "module" }) {
+			refer()
+		}
 		inputs := callInputs(b)
 		if old, ok := m.children[name]; ok && (old == nil || same(old.inputs, inputs)) {
 			continue
@@ -33,8 +40,11 @@ func (m *module) evaluateChildren() bool {
 		changed = true
 		if child != nil {
 			child.evaluate()
-			m.ctx.Inner().Variables["module"] = m.outputsOfChildren()
+			stale = true
 		}
+	}
+	if stale {
+		refer()
 	}
 	maps.DeleteFunc(m.children, func(name string, _ *module) bool { return !keep[name] })
 	return changed
@@ -127,8 +137,14 @@ func (m *module) child(b *terraform.Block, inputs map[string]cty.Value) *module 
 		m.eval.problem(gatehouse.GapUnresolved, rng, b.FullName(), "module %q calls itself through %s, which Terraform refuses; break the cycle", b.Label(), dir)
 		return nil
 	}
+	if len(m.path) > limits.MaxTerraformDepth {
+		m.eval.problem(gatehouse.GapTooLarge, rng, b.FullName(), "module %q is called through more than the limit of %d others and was not looked at from there", b.Label(), limits.MaxTerraformDepth)
+		return nil
+	}
 	if m.eval.modules++; m.eval.modules > limits.MaxTerraformModules {
-		m.eval.problem(gatehouse.GapTooLarge, rng, b.FullName(), "there are more than the limit of %d modules below %s", limits.MaxTerraformModules, m.root)
+		if m.eval.modules == limits.MaxTerraformModules+1 { // one of all is enough
+			m.eval.problem(gatehouse.GapTooLarge, rng, b.FullName(), "there are more than the limit of %d modules below %q; this one and those after it were not looked at", limits.MaxTerraformModules, m.root)
+		}
 		return nil
 	}
 	return m.eval.newModule(&module{

@@ -40,7 +40,9 @@ type Problem struct {
 // Configuration is an evaluated root module with all modules below it.
 type Configuration struct {
 	// Dir is the directory of the root module.
-	Dir     string
+	Dir string
+	// Main is the file that stands for the root module: main.tf, or the first.
+	Main    string
 	Modules terraform.Modules
 }
 
@@ -88,7 +90,7 @@ func Evaluate(ctx context.Context, files map[string][]byte, given []Vars, yield 
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			return yield(&Configuration{Dir: dir, Modules: modules})
+			return yield(&Configuration{Dir: dir, Main: t.main(dir), Modules: modules})
 		})
 	}
 	called := t.called()

@@ -453,6 +453,61 @@ func TestManyModules(t *testing.T) {
 	}
 }
 
+// What is more than can be looked at ends soon, with a gap that names it.
+func TestTooMuch(t *testing.T) {
+	var calls strings.Builder
+	for i := range limits.MaxTerraformModules + 500 {
+		fmt.Fprintf(&calls, "module \"m%d\" {\n  source = \"./m\"\n  in = \"%d\"\n}\n", i, i)
+	}
+	chain := map[string]string{}
+	for i := range 3 * limits.MaxTerraformDepth {
+		chain[fmt.Sprintf("m%d/main.tf", i)] = fmt.Sprintf("module \"next\" { source = \"../m%d\" }\nresource \"r\" \"x\" {}\n", i+1)
+	}
+	chain[fmt.Sprintf("m%d/main.tf", 3*limits.MaxTerraformDepth)] = "resource \"r\" \"x\" {}\n"
+	tests := map[string]struct {
+		files  map[string]string
+		code   gatehouse.GapCode
+		reason string
+	}{
+		"module calls":                {map[string]string{"main.tf": calls.String(), "m/main.tf": "variable \"in\" {}\nresource \"r\" \"x\" { v = var.in }\n"}, gatehouse.GapTooLarge, "more than the limit of 2000 modules"},
+		"a chain of modules":          {chain, gatehouse.GapTooLarge, "more than the limit of 50 others"},
+		"for_each over a million":     {map[string]string{"main.tf": "resource \"r\" \"x\" { for_each = toset([for i in range(1000000) : \"b${i}\"]) }\n"}, gatehouse.GapUnresolved, "for_each has no value"},
+		"for_each over many":          {map[string]string{"main.tf": "resource \"r\" \"x\" { for_each = toset([for i in range(1001) : \"b${i}\"]) }\n"}, gatehouse.GapTooLarge, "more than the limit of 1000 instances"},
+		"count of a million":          {map[string]string{"main.tf": "resource \"r\" \"x\" { count = 1000000 }\n"}, gatehouse.GapTooLarge, "more than the limit of 1000 instances"},
+		"a file that JSON reads":      {map[string]string{"main.tf.json": `{"locals": {"a": "${file(\"gone.txt\")}"}}`}, gatehouse.GapUnresolved, `file("gone.txt") has no value`},
+		"a template that JSON reads":  {map[string]string{"main.tf.json": `{"resource": {"r": {"x": {"tags": [{"a": "${templatefile(\"gone.tftpl\", {})}"}]}}}}`}, gatehouse.GapUnresolved, `templatefile("gone.tftpl") has no value`},
+		"a module that reads no file": {map[string]string{"main.tf": "module \"m\" { source = \"./m\" }\n", "m/main.tf.json": `{"locals": {"a": "${file(\"gone.txt\")}"}}`}, gatehouse.GapUnresolved, `file("gone.txt") has no value`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, problems := evaluate(t, tt.files)
+			n := 0
+			for _, p := range problems {
+				if p.Code == tt.code && strings.Contains(p.Reason, tt.reason) {
+					n++
+				}
+			}
+			if n == 0 || len(problems) != n || n > 10 {
+				t.Errorf("got %d of %d problems with %s and %q: %v", n, len(problems), tt.code, tt.reason, problems[:min(3, len(problems))])
+			}
+			if len(got) == 0 && !strings.Contains(name, "JSON") && !strings.Contains(name, "no file") {
+				t.Error("no resource was looked at")
+			}
+		})
+	}
+}
+
+// A file that is there is no problem in JSON either.
+func TestFilesInJSON(t *testing.T) {
+	got, problems := evaluate(t, map[string]string{
+		"main.tf.json": `{"resource": {"r": {"x": {"v": "${jsondecode(file(\"${path.module}/a.json\")).b}", "w": "${try(file(\"gone\"), \"\")}"}}}}`,
+		"a.json":       `{"b": "c"}`,
+	})
+	if got[". r.x"] != "c" || len(problems) > 0 {
+		t.Errorf("got %v, %v", got, problems)
+	}
+}
+
 // Modules that each call the next one twice are bounded.
 func TestExponentialModules(t *testing.T) {
 	files := map[string]string{}

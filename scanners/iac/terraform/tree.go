@@ -25,6 +25,8 @@ type tree struct {
 	// blocks are the blocks of the configuration by directory, in the order of
 	// the files.
 	blocks map[string]hcl.Blocks
+	// names are the files of the configuration by directory.
+	names map[string][]string
 	// vars are the values that Terraform reads by itself, by directory.
 	vars map[string]Vars
 	// installed are the directories of modules that "terraform init" fetched,
@@ -35,7 +37,7 @@ type tree struct {
 
 func newTree(files map[string][]byte) *tree {
 	t := &tree{
-		files: files, blocks: map[string]hcl.Blocks{},
+		files: files, blocks: map[string]hcl.Blocks{}, names: map[string][]string{},
 		vars: map[string]Vars{}, installed: map[string]map[string]string{},
 	}
 	var names []string
@@ -189,6 +191,7 @@ func firstError(diags hcl.Diagnostics) (line int, reason string) {
 
 func (t *tree) addConfig(name string) {
 	dir := path.Dir(name)
+	t.names[dir] = append(t.names[dir], name)
 	if t.blocks[dir] == nil {
 		t.blocks[dir] = hcl.Blocks{}
 	}
@@ -272,6 +275,16 @@ func (t *tree) dirs() []string {
 	}
 	sort.Strings(dirs)
 	return dirs
+}
+
+// main is the file that stands for a directory.
+func (t *tree) main(dir string) string {
+	for _, name := range t.names[dir] {
+		if path.Base(name) == "main.tf" {
+			return name
+		}
+	}
+	return t.names[dir][0]
 }
 
 // called are the directories that others call as modules by a path that is

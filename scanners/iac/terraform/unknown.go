@@ -1,6 +1,8 @@
 package terraform
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -53,23 +55,12 @@ var variableRef = regexp.MustCompile(`\bvar\s*\.\s*([\p{L}_][\p{L}\p{N}_-]*)`)
 // used are the variables that the text of the module refers to.
 func (m *module) used() map[string]bool {
 	names := map[string]bool{}
-	for file, data := range m.eval.tree.files {
-		if !inDir(file, m.dir) {
-			continue
-		}
-		for _, ref := range variableRef.FindAllSubmatch(data, -1) {
+	for _, name := range m.eval.tree.names[m.dir] {
+		for _, ref := range variableRef.FindAllSubmatch(m.eval.tree.files[name], -1) {
 			names[string(ref[1])] = true
 		}
 	}
 	return names
-}
-
-func inDir(file, dir string) bool {
-	i := strings.LastIndexByte(file, '/')
-	if i < 0 {
-		return dir == "." || dir == ""
-	}
-	return file[:i] == dir
 }
 
 // reportUndecided says what of a module and those below it is not known, and
@@ -78,6 +69,10 @@ func inDir(file, dir string) bool {
 func (m *module) reportUndecided() {
 	for _, b := range m.blocks {
 		m.undecided(b, b.FullName())
+		m.unreadJSON(b)
+		if undivided(b) {
+			m.failedInstances(b)
+		}
 	}
 	for _, child := range m.children {
 		if child != nil {
@@ -95,13 +90,61 @@ func (m *module) undecided(b *terraform.Block, entry string) {
 	}
 	for _, attr := range b.GetAttributes() {
 		if expr, ok := attr.HCLAttribute().Expr.(hclsyntax.Expression); ok {
-			_ = hclsyntax.Walk(expr, &fileCalls{ctx: b.Context().Inner(), skip: map[hclsyntax.Expression]bool{}, unread: func(call *hclsyntax.FunctionCallExpr, file, reason string) {
-				m.eval.problem(gatehouse.GapUnresolved, call.Range(), entry, "%s(%q) has no value, as %s, so what depends on it was not judged", call.Name, file, reason)
-			}})
+			m.unread(expr, b, entry)
 		}
 	}
 	for _, child := range b.AllBlocks() {
 		m.undecided(child, entry)
+	}
+}
+
+// failedInstances says that a function refuses to give the instances of a block:
+// there may be too many of them.
+func (m *module) failedInstances(b *terraform.Block) {
+	for _, name := range []string{"count", "for_each"} {
+		attr := b.GetAttribute(name)
+		if attr == nil {
+			continue
+		}
+		_, diags := attr.HCLAttribute().Expr.Value(b.Context().Inner())
+		for _, d := range diags {
+			if call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); ok && call.FunctionCallError() != nil {
+				m.eval.problem(gatehouse.GapUnresolved, b.HCLBlock().DefRange, b.FullName(),
+					"%s has no value, so all instances were looked at as one: %s: %v", name, call.CalledFunctionName(), call.FunctionCallError())
+				break
+			}
+		}
+	}
+}
+
+// unread says which files an expression reads that are not among the given ones.
+func (m *module) unread(expr hclsyntax.Expression, b *terraform.Block, entry string) {
+	_ = hclsyntax.Walk(expr, &fileCalls{ctx: b.Context().Inner(), skip: map[hclsyntax.Expression]bool{}, report: func(call *hclsyntax.FunctionCallExpr, file, reason string) {
+		m.eval.problem(gatehouse.GapUnresolved, call.Range(), entry, "%s(%q) has no value, as %s, so what depends on it was not judged", call.Name, file, reason)
+	}})
+}
+
+// unreadJSON is unread for a block in JSON syntax, whose expressions are the
+// templates in its strings.
+func (m *module) unreadJSON(b *terraform.Block) {
+	for _, attr := range b.GetAttributes() {
+		rng := attr.HCLAttribute().Expr.Range()
+		text := m.eval.tree.files[rng.Filename]
+		if !isJSON(rng.Filename) || !rng.CanSliceBytes(text) {
+			continue
+		}
+		dec := json.NewDecoder(bytes.NewReader(rng.SliceBytes(text)))
+		for {
+			tok, err := dec.Token()
+			if err != nil {
+				break // the end of the value
+			}
+			if s, ok := tok.(string); ok && strings.Contains(s, "file") {
+				if expr, diags := hclsyntax.ParseTemplate([]byte(s), rng.Filename, rng.Start); !diags.HasErrors() {
+					m.unread(expr, b, b.FullName())
+				}
+			}
+		}
 	}
 }
 
@@ -111,7 +154,7 @@ type fileCalls struct {
 	ctx    *hcl.EvalContext
 	skip   map[hclsyntax.Expression]bool
 	depth  int // in what is left out
-	unread func(call *hclsyntax.FunctionCallExpr, file, reason string)
+	report func(call *hclsyntax.FunctionCallExpr, file, reason string)
 }
 
 // Enter is called before the children of a node.
@@ -163,7 +206,7 @@ func (w *fileCalls) call(call *hclsyntax.FunctionCallExpr) {
 			reason = detail
 		}
 	}
-	w.unread(call, file.AsString(), reason)
+	w.report(call, file.AsString(), reason)
 }
 
 // value is the value of an expression, and whether it is known.
