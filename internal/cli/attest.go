@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ type attestFlags struct {
 func (f *attestFlags) register(cmd *cobra.Command) {
 	f.signFlags.register(cmd)
 	fl := cmd.Flags()
-	fl.StringSliceVar(&f.also, "also", nil, "attest this beside a pass: "+strings.Join(attest.ResultKinds(), ", "))
+	fl.StringSliceVar(&f.also, "also", nil, "attest this beside a pass: "+strings.Join(append(attest.ResultKinds(), slices.Sorted(maps.Keys(sbomKinds))...), ", "))
 	fl.StringVar(&f.dir, "attestations", "attestations", "directory of attestations")
 	fl.StringVar(&f.name, "name", "", "what the artifact is called in names of files (default: the name of the target)")
 	fl.StringVar(&f.resourceURI, "resource-uri", "", "where consumers get the artifact (default pkg:generic/NAME)")
@@ -183,7 +184,11 @@ func (a *app) results(kinds []string, j *judged, opts attest.VSAOptions) ([]sign
 	for _, kind := range kinds {
 		var s attest.Statement
 		var err error
-		if kind == attest.KindOpenVEX {
+		format, isSBOM := sbomKinds[kind]
+		switch {
+		case isSBOM:
+			s, err = sbomStatement(kind, format, j, opts)
+		case kind == attest.KindOpenVEX:
 			waived, errWaived := waivedVulnerabilities(j, nil)
 			if errWaived == nil && len(waived) == 0 {
 				a.say("no vulnerability is waived, so there is no VEX document to attest")
@@ -191,7 +196,7 @@ func (a *app) results(kinds []string, j *judged, opts attest.VSAOptions) ([]sign
 			}
 			s, err = vexStatement(waived, j, opts)
 			err = errors.Join(errWaived, err)
-		} else {
+		default:
 			s, err = attest.NewResult(kind, j.report, &j.verdict, attest.ResultOptions{
 				Subject: opts.Subject, VerifierID: opts.VerifierID, PolicyURI: opts.PolicyURI, Rules: j.rules,
 			})

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json/jsontext"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-sec/gatehouse"
+	"github.com/gatehouse-sec/gatehouse/attest"
 	"github.com/gatehouse-sec/gatehouse/internal/image"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
 	"github.com/gatehouse-sec/gatehouse/sbom"
@@ -55,7 +57,7 @@ What could not be looked at is in the document, which then calls itself incomple
 and the exit code is 3.`,
 		Example: `  gatehouse sbom . -o cyclonedx=bom.cdx.json
   gatehouse sbom registry.example/app:1.2 -o spdx=app.spdx.json -o cyclonedx=app.cdx.json
-  gatehouse attest app.tar.gz --key release.key --predicate bom.cdx.json --type cyclonedx`,
+  gatehouse attest app.tar.gz --key release.key --also cyclonedx`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			outs, err := sbomOutputs(f.outputs, formats)
@@ -170,4 +172,21 @@ func (a *app) writeSBOM(d *sbom.Document, outs []sbomOutput) error {
 	}
 	a.say("the bill of materials is incomplete, and says so")
 	return silently(outcomeCode(gatehouse.OutcomeIncomplete))
+}
+
+// sbomKinds are the bills of materials that can be attested beside a pass, by the
+// names of [attest.PredicateType].
+var sbomKinds = map[string]sbom.Format{"cyclonedx": sbom.CycloneDX, "spdxjson": sbom.SPDX}
+
+// sbomStatement states the bill of materials of what was judged.
+func sbomStatement(kind string, format sbom.Format, j *judged, opts attest.VSAOptions) (attest.Statement, error) {
+	uri, err := attest.PredicateType(kind)
+	if err != nil {
+		return attest.Statement{}, err
+	}
+	data, err := sbom.New(j.report, sbom.Options{Scanner: sca.Name, Time: j.verdict.Time}).Write(format)
+	if err != nil {
+		return attest.Statement{}, err
+	}
+	return attest.NewStatement(opts.Subject, uri, jsontext.Value(data))
 }

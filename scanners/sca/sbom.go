@@ -128,7 +128,7 @@ func (b *bill) note() {
 	for _, text := range d.Incomplete {
 		b.gap(gatehouse.GapUnresolved, 0, "", "the bill of materials is incomplete by its own account: "+text)
 	}
-	if d.Empty() {
+	if d.Empty() && len(d.Incomplete) == 0 {
 		b.pass.Gap(gatehouse.Gap{Code: gatehouse.GapUnresolved, Reason: "it lists no package, and does not say that there is none: its tool may have found nothing that it understands"})
 	}
 }
