@@ -57,9 +57,14 @@ func badReport() *gatehouse.Report {
 		f.Vulnerability.Reachability = &gatehouse.Reachability{State: "unreachable", Why: "by call graph"}
 		return f
 	}
+	ofBase := func(f gatehouse.Finding) gatehouse.Finding {
+		f.Layer = &gatehouse.Layer{Index: 1, Base: true}
+		return f
+	}
 	r := &gatehouse.Report{
 		Version: gatehouse.ReportVersion,
-		Target:  gatehouse.TargetInfo{Kind: gatehouse.TargetDir, Name: ".", Digest: "sha256:0"},
+		Target: gatehouse.TargetInfo{Kind: gatehouse.TargetImage, Name: ".", Digest: "sha256:0", Image: &gatehouse.ImageInfo{Platforms: []gatehouse.ImagePlatform{
+			{Platform: "linux/amd64", Created: "2020-01-01T00:00:00Z"}, {Platform: "linux/arm64", Base: &gatehouse.BaseImage{Name: "base"}}}}},
 		Databases: map[string]gatehouse.Database{
 			"sca": {Digest: "sha256:1", UpdatedAt: "2026-01-01T00:00:00Z", Advisories: 10},
 		},
@@ -70,6 +75,7 @@ func badReport() *gatehouse.Report {
 			exploited(vuln("GHSA-xx2", gatehouse.SeverityLow)),
 			excused(vuln("CVE-2020-3", gatehouse.SeverityHigh)),
 			unreachable(vuln("GO-2020-4", gatehouse.SeverityHigh)),
+			ofBase(vuln("GHSA-xx5", gatehouse.SeverityHigh)),
 			{ID: "s1", Fingerprint: "s1", Rule: "aws-access-key-id", Kind: gatehouse.KindSecret, Scanner: "secrets", Severity: gatehouse.SeverityCritical,
 				Title: "AWS access key", Location: gatehouse.Location{Path: ".env", Line: 2}, Secret: &gatehouse.Secret{Redacted: "****"}},
 			{ID: "s2", Fingerprint: "s2", Rule: "generic-api-key", Kind: gatehouse.KindSecret, Scanner: "secrets", Severity: gatehouse.SeverityHigh,
@@ -159,9 +165,9 @@ func mustDecide(t testing.TB, s *Set, r *gatehouse.Report, waivers ...gatehouse.
 // strict turns on the rules that are off by default. Rules for the same thing
 // exclude each other, so two sets of settings are needed.
 var strict = []map[string]any{
-	{"coverage.required_scanners": []string{"secrets"}, "vulnerabilities.only_fixable": true, "licenses.unlicensed": "warn", "licenses.undeclared": "warn", "licenses.own": "warn", "dependencies.install_scripts": "deny", "dependencies.insecure_origin": "warn",
+	{"coverage.required_scanners": []string{"secrets"}, "vulnerabilities.only_fixable": true, "licenses.unlicensed": "warn", "licenses.undeclared": "warn", "licenses.own": "warn", "dependencies.install_scripts": "deny", "dependencies.insecure_origin": "warn", "image.unknown_base": "deny", "image.max_age_days": 30,
 		"license_classes.forbidden": "deny", "license_classes.unknown": "warn", "license_classes.overrides": []any{map[string]any{"classes": []any{"notice"}, "action": "ignore"}}},
-	{"licenses.unlicensed": "deny", "licenses.unreadable": "deny", "licenses.undeclared": "deny", "licenses.own": "deny", "licenses.unknown_text": "deny", "vulnerabilities.unreachable": "warn", "attestations.unmet": "warn"},
+	{"licenses.unlicensed": "deny", "licenses.unreadable": "deny", "licenses.undeclared": "deny", "licenses.own": "deny", "licenses.unknown_text": "deny", "vulnerabilities.unreachable": "warn", "vulnerabilities.base": "warn", "attestations.unmet": "warn"},
 }
 
 // Every rule fires on the bad report and stays silent on the good one.

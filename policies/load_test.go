@@ -344,7 +344,7 @@ func TestExplain(t *testing.T) {
 			}
 		}
 	}
-	if got, err := s.Explain("vulnerabilities"); err != nil || len(got) != 6 {
+	if got, err := s.Explain("vulnerabilities"); err != nil || len(got) != 7 {
 		t.Errorf("the rules of a package: %d, %v", len(got), err)
 	}
 	if _, err := s.Explain("secrets.dney"); err == nil || !strings.Contains(err.Error(), "secrets.deny") {

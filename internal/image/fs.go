@@ -158,7 +158,7 @@ func (f *FS) blob(ctx context.Context, l Layer) (io.ReadSeekCloser, error) {
 // reader reads files of a layer whose blob is open, or is opened when it is needed.
 func (f *FS) reader(ctx context.Context, i int, blob io.ReadSeekCloser) *layerReader {
 	l := f.image.Layers[i]
-	return &layerReader{wanted: map[int]bool{}, kept: map[int][]byte{}, open: func() (io.ReadCloser, error) {
+	return &layerReader{wanted: map[int]int{}, kept: map[int][]byte{}, open: func() (io.ReadCloser, error) {
 		if blob == nil {
 			var err error
 			if blob, err = f.blob(ctx, l); err != nil {
@@ -236,7 +236,7 @@ func (f *FS) list(l *gatehouse.Listing) {
 				info.Version = strconv.Itoa(i+1) + "." + strconv.Itoa(j)
 			}
 			items = append(items, item{info, at})
-			f.readers[content.layer].wanted[content.entry] = true
+			f.readers[content.layer].wanted[content.entry]++
 		}
 	}
 	items = append(items,

@@ -16,7 +16,7 @@ import (
 // after it is gone makes it start again.
 type layerReader struct {
 	open   func() (io.ReadCloser, error) // the tar from its beginning
-	wanted map[int]bool                  // entries that will be asked for
+	wanted map[int]int                   // entries that will be asked for, and how often: hard links have one content
 
 	mu     sync.Mutex
 	stream io.ReadCloser
@@ -33,10 +33,9 @@ var errAgain = errors.New("the layer changed while it was read")
 func (r *layerReader) read(ctx context.Context, index int, size int64) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.wanted, index)
+	r.wanted[index]--
 	if b, ok := r.kept[index]; ok {
-		delete(r.kept, index)
-		r.bytes -= int64(len(b))
+		r.drop(index)
 		return b, nil
 	}
 	if r.stream == nil || r.next > index {
@@ -66,10 +65,15 @@ func (r *layerReader) read(ctx context.Context, index int, size int64) ([]byte, 
 			if e.Kind != kindFile || e.Size != size {
 				return nil, errors.Join(errAgain, r.stop())
 			}
-			return r.content(size)
+			b, err := r.content(size)
+			if err == nil && r.wanted[at] > 0 && r.bytes+size <= limits.LayerWindowBytes {
+				r.kept[at] = b
+				r.bytes += size
+			}
+			return b, err
 		case at > index:
 			return nil, errors.Join(errAgain, r.stop())
-		case r.wanted[at] && e.Kind == kindFile && r.bytes+e.Size <= limits.LayerWindowBytes:
+		case r.wanted[at] > 0 && e.Kind == kindFile && r.bytes+e.Size <= limits.LayerWindowBytes:
 			b, err := r.content(e.Size)
 			if err != nil {
 				return nil, err
@@ -113,8 +117,13 @@ func (r *layerReader) stop() error {
 func (r *layerReader) release(index int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.wanted, index)
-	if b, ok := r.kept[index]; ok {
+	r.wanted[index]--
+	r.drop(index)
+}
+
+// drop forgets what nobody will ask for again.
+func (r *layerReader) drop(index int) {
+	if b, ok := r.kept[index]; ok && r.wanted[index] <= 0 {
 		delete(r.kept, index)
 		r.bytes -= int64(len(b))
 	}

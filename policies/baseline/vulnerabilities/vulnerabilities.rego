@@ -128,6 +128,27 @@ warn_unreachable contains {"msg": msg, "severity": "LOW"} if {
 	])
 }
 
+# METADATA
+# title: No vulnerability of a base image is passed over unseen
+# description: |
+#   A summary of the vulnerabilities that do not count because they are in a
+#   layer that belongs to the base of the image.
+# custom:
+#   id: GH-VULN-007
+#   severity: LOW
+#   solution: Build the image on a newer base, or ask who makes the base for one.
+warn_base contains {"msg": msg, "severity": "LOW"} if {
+	settings.base == "warn"
+	lifted := [f | some f in all_vulnerabilities; not excused(f); not unreachable(f); of_base(f)]
+	count(lifted) > 0
+	names := {f.vulnerability.package.name | some f in lifted}
+	msg := sprintf("%s in %s of the base image: %s", [
+		lib.count_text(count(lifted), "vulnerability is", "vulnerabilities are"),
+		lib.count_text(count(names), "package", "packages"),
+		concat(", ", array.slice(sort(names), 0, 10)),
+	])
+}
+
 all_vulnerabilities := [f |
 	some f in input.findings
 	f.kind == "vulnerability"
@@ -139,6 +160,7 @@ considered := [f |
 	some f in all_vulnerabilities
 	not excused(f)
 	not unreachable(f)
+	not of_base(f)
 	not lib.ignored(f)
 ]
 
@@ -150,6 +172,14 @@ excused(f) if f.vulnerability.vex.status in settings.vex
 unreachable(f) if {
 	settings.unreachable in {"warn", "ignore"}
 	f.vulnerability.reachability.state == "unreachable"
+	not exploited(f)
+}
+
+# of_base are those that do not count because they come with the base. What is being
+# exploited counts all the same.
+of_base(f) if {
+	settings.base in {"warn", "ignore"}
+	f.layer.base
 	not exploited(f)
 }
 

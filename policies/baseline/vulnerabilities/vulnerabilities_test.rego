@@ -189,3 +189,35 @@ test_deny_exploited_though_unreachable if {
 	count(vulnerabilities.deny_exploited) == 1 with input as report([in_state(exploited("LOW"), "unreachable")])
 		with data.gatehouse.settings.vulnerabilities as with_settings({"unreachable": "ignore"})
 }
+
+in_base(f) := object.union(f, {"layer": {"index": 1, "base": true}})
+
+base_setting(action) := with_settings({"base": action})
+
+test_deny_base_by_default if {
+	count(vulnerabilities.deny) == 1 with input as report([in_base(finding("HIGH", []))])
+	count(vulnerabilities.warn_base) == 0 with input as report([in_base(finding("HIGH", []))])
+}
+
+test_warn_base_names_the_packages if {
+	some r in vulnerabilities.warn_base with input as report([in_base(finding("HIGH", []))])
+		with data.gatehouse.settings.vulnerabilities as base_setting("warn")
+	r.msg == "1 vulnerability is in 1 package of the base image: lodash"
+}
+
+test_allow_base_if_set_so if {
+	some action in ["warn", "ignore"]
+	count(vulnerabilities.deny) == 0 with input as report([in_base(finding("HIGH", []))])
+		with data.gatehouse.settings.vulnerabilities as base_setting(action)
+}
+
+test_deny_of_the_application_whatever_the_base if {
+	f := object.union(finding("HIGH", []), {"layer": {"index": 2}})
+	count(vulnerabilities.deny) == 1 with input as report([f, in_base(finding("LOW", []))])
+		with data.gatehouse.settings.vulnerabilities as base_setting("ignore")
+}
+
+test_deny_exploited_though_of_the_base if {
+	count(vulnerabilities.deny_exploited) == 1 with input as report([in_base(exploited("LOW"))])
+		with data.gatehouse.settings.vulnerabilities as base_setting("ignore")
+}
