@@ -7,9 +7,15 @@ import (
 	"testing"
 )
 
-// The examples of the guide work.
-func TestGuide(t *testing.T) {
-	b, err := os.ReadFile("../docs/new-policy.md")
+// The examples of the guides work.
+func TestGuides(t *testing.T) {
+	for page, rules := range map[string]int{"new-policy.md": 2, "evidence.md": 3, "layouts.md": 2} {
+		t.Run(page, func(t *testing.T) { testGuide(t, "../docs/"+page, rules) })
+	}
+}
+
+func testGuide(t *testing.T, page string, rules int) {
+	b, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,12 +31,12 @@ func TestGuide(t *testing.T) {
 		}
 		pairs = append(pairs, name, text)
 	}
-	if len(pairs) < 6 {
+	if len(pairs) < 4 {
 		t.Fatalf("found %d blocks", len(pairs)/2)
 	}
 	src := files("docs", pairs...)
 	s := mustLoad(t, Options{Policies: []Source{src}})
-	if len(s.Rules()) != 2 {
+	if len(s.Rules()) != rules {
 		t.Errorf("rules %+v", s.Rules())
 	}
 	res, err := Test(t.Context(), []Source{src}, TestOptions{})

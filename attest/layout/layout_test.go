@@ -221,7 +221,7 @@ func TestOwners(t *testing.T) {
 	}
 }
 
-// One key under two names is one functionary.
+// One key under two names is one functionary. It guards against TM-24.
 func TestOneKeyTwice(t *testing.T) {
 	c := newChain(t)
 	var other layout.Key
@@ -334,7 +334,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// An inspection gets to run only if all else is in order, and its rules count.
+// An inspection gets to run only if all else is in order, and its rules count. It
+// guards against TM-24.
 func TestInspection(t *testing.T) {
 	c := newChain(t)
 	c.layout.Inspect = []layout.Inspection{{Type: "inspection", Name: "look", Run: []string{"look"},
