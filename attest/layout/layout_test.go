@@ -221,7 +221,7 @@ func TestOwners(t *testing.T) {
 	}
 }
 
-// One key under two names is one functionary. It guards against TM-24.
+// One key under two names is one functionary. It guards against TM-40.
 func TestOneKeyTwice(t *testing.T) {
 	c := newChain(t)
 	var other layout.Key
@@ -335,7 +335,7 @@ func TestMalformed(t *testing.T) {
 }
 
 // An inspection gets to run only if all else is in order, and its rules count. It
-// guards against TM-24.
+// guards against TM-40.
 func TestInspection(t *testing.T) {
 	c := newChain(t)
 	c.layout.Inspect = []layout.Inspection{{Type: "inspection", Name: "look", Run: []string{"look"},
