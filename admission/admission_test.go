@@ -46,7 +46,7 @@ type world struct {
 	now      time.Time
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -63,7 +63,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // attest signs a summary about an image.
-func (w *world) attest(t *testing.T, image string, at time.Time, result string) {
+func (w *world) attest(t testing.TB, image string, at time.Time, result string) {
 	t.Helper()
 	name, digest, _ := strings.Cut(image, "@")
 	levels := []string{attest.LevelPassed}

@@ -11,14 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	containers "github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/gatehouse-sec/gatehouse/admission"
-	"github.com/gatehouse-sec/gatehouse/attest"
-	"github.com/gatehouse-sec/gatehouse/attest/store"
 	"github.com/gatehouse-sec/gatehouse/internal/registry"
 )
 
@@ -31,7 +26,7 @@ type real struct {
 	elsewhere   atomic.Int64 // requests without the password, or with another
 }
 
-func newReal(t *testing.T, password string) *real {
+func newReal(t testing.TB, password string) *real {
 	t.Helper()
 	r := &real{world: newWorld(t)}
 	handler := containers.New(containers.Logger(log.New(io.Discard, "", 0)), containers.WithReferrersSupport(true))
@@ -48,40 +43,12 @@ func newReal(t *testing.T, password string) *real {
 	}))
 	t.Cleanup(server.Close)
 	r.host = strings.TrimPrefix(server.URL, "http://")
-	img, err := random.Image(10, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ref, err := name.ParseReference(r.host + "/team/app:1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := remote.Write(ref, img); err != nil {
-		t.Fatal(err)
-	}
-	digest, err := img.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.image = ref.Context().Name() + "@" + digest.String()
-	r.attest(t, r.image, noon, attest.ResultPassed)
-	d := attest.Digest(digest.String())
-	e, err := attest.ParseEnvelope(r.attested[d][0].Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bundle, err := attest.KeyBundle(e, r.public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := store.NewRegistry(ref.Context(), registry.New(registry.Options{})).Put(t.Context(), d, bundle, noon, nil); err != nil {
-		t.Fatal(err)
-	}
+	r.image = r.another(t)
 	guarded = password != ""
 	return r
 }
 
-func (r *real) admitter(t *testing.T, secrets admission.PullSecrets) *admission.Admitter {
+func (r *real) admitter(t testing.TB, secrets admission.PullSecrets) *admission.Admitter {
 	t.Helper()
 	c, err := admission.ParseConfig("gate.yaml", []byte(strings.ReplaceAll(config, "registry.example", r.host)), r.readFile)
 	if err != nil {
