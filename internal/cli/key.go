@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -67,11 +68,11 @@ the terminal. Files that are there already are not overwritten.`,
 func (a *app) keyPublicCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "public KEY",
-		Short:   "Print the public part of a private key",
-		Example: "  gatehouse key public release.key > release.pub",
+		Short:   "Print the public part of a private key, in a file or in a service",
+		Example: "  gatehouse key public release.key > release.pub\n  gatehouse key public awskms:///alias/release > release.pub",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			key, err := a.loadKey(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			key, err := a.messageSigner(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -132,6 +133,14 @@ func (a *app) ask(f *os.File, prompt string) ([]byte, error) {
 		return nil, fmt.Errorf("read the password: %w", err)
 	}
 	return b, nil
+}
+
+// messageSigner is the private key in a file, or in a service.
+func (a *app) messageSigner(ctx context.Context, name string) (sign.MessageSigner, error) {
+	if sign.IsRemoteKey(name) {
+		return sign.OpenRemoteKey(ctx, name, a.stderr)
+	}
+	return a.loadKey(name)
 }
 
 // loadKey reads the private key in a file.

@@ -102,12 +102,7 @@ func (a *app) signer(ctx context.Context, f signFlags) (openSigner, error) {
 			return s, nil
 		}, nil
 	}
-	if sign.IsRemoteKey(f.key) {
-		s.Key, err = sign.OpenRemoteKey(ctx, f.key, a.stderr)
-	} else {
-		s.Key, err = a.loadKey(f.key)
-	}
-	if err != nil {
+	if s.Key, err = a.messageSigner(ctx, f.key); err != nil {
 		return nil, err
 	}
 	return func(context.Context) (*sign.Signer, error) { return s, nil }, nil
