@@ -196,7 +196,7 @@ func podWith(image string) string {
 	return fmt.Sprintf(`{"spec":{"containers":[{"name":"a","image":%q}]}}`, image)
 }
 
-// TestCarriers: no place that names an image is left out, in any kind of object.
+// TestCarriers guards against TM-24: no place that names an image is left out, in any kind of object.
 func TestCarriers(t *testing.T) {
 	spec := `{"containers":[{"name":"a","image":"1"}],"initContainers":[{"name":"b","image":"2"}],"ephemeralContainers":[{"name":"c","image":"3"}],"volumes":[{"name":"v","image":{"reference":"4"}},{"name":"w"}]}`
 	for kind, object := range map[admission.GroupVersionKind]string{
@@ -244,7 +244,8 @@ func TestCarriers(t *testing.T) {
 	}
 }
 
-// TestValidate guards against TM-18: only what is attested gets in.
+// TestValidate guards against TM-18 and TM-28: only what is attested gets in, whatever the
+// object says of itself.
 func TestValidate(t *testing.T) {
 	w := newWorld(t)
 	w.attest(t, other, noon, attest.ResultFailed)
@@ -270,6 +271,7 @@ func TestValidate(t *testing.T) {
 		"registry as prefix":     {request(pod, "CREATE", podWith(strings.Replace(good, "registry.example/team", "registry.example/team-evil", 1)), ""), "no policy is about it"},
 		"registry as start":      {request(pod, "CREATE", podWith(strings.Replace(good, "registry.example", "registry.example.evil", 1)), ""), "no policy is about it"},
 		"no reference":           {request(pod, "CREATE", podWith("UPPER case"), ""), "no reference"},
+		"says so itself":         {request(pod, "CREATE", `{"metadata":{"annotations":{"kyverno.io/verify-images":"pass","verified":"true"},"labels":{"ignore":"true"}},"spec":{"containers":[{"image":"`+other+`"}]}}`, ""), "the result is FAILED"},
 		"empty image":            {request(pod, "CREATE", podWith(""), ""), "no reference"},
 		"one of two":             {request(pod, "CREATE", `{"spec":{"containers":[{"image":"`+good+`"},{"image":"`+other+`"}]}}`, ""), "the result is FAILED"},
 		"update of a label":      {request(pod, "UPDATE", podWith(other), podWith(other)), ""},
@@ -314,6 +316,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// TestMutate guards against TM-25: what is verified is what runs.
 func TestMutate(t *testing.T) {
 	w := newWorld(t)
 	a := w.admitter(t, config)
@@ -336,7 +339,7 @@ func TestMutate(t *testing.T) {
 	}
 }
 
-// TestOnce: however many ask at once, an image is verified once, and not again until
+// TestOnce guards against TM-27: however many ask at once, an image is verified once, and not again until
 // the answer is old.
 func TestOnce(t *testing.T) {
 	w := newWorld(t)

@@ -104,7 +104,7 @@ func until(t *testing.T, what string, ok func() bool) {
 	t.Fatalf("in vain: %s", what)
 }
 
-// TestWhileItRuns: what changes in the files takes effect, unless it is wrong; then the
+// TestWhileItRuns guards against TM-30: what changes in the files takes effect, unless it is wrong; then the
 // old stays, and that is said.
 func TestWhileItRuns(t *testing.T) {
 	dir := t.TempDir()
