@@ -96,6 +96,9 @@ func (f *FS) listing(ctx context.Context, i int) error {
 	}
 	blob, err := f.blob(ctx, l)
 	if err != nil {
+		if strings.Contains(l.MediaType, "foreign") || strings.Contains(l.MediaType, "nondistributable") {
+			err = fmt.Errorf("it is a layer that is not passed on with the image, and not here: %w", err)
+		}
 		return err
 	}
 	entries, err := listLayer(ctx, blob, l)

@@ -61,8 +61,9 @@ func listLayer(ctx context.Context, blob io.Reader, l Layer) ([]entry, error) {
 		return nil, err
 	}
 	defer stream.Close()
-	plain := &counting{r: stream, h: sha256.New(), most: limits.MaxLayerBytes, ctx: ctx}
+	plain := &counting{r: stream, h: sha256.New(), most: min(limits.MaxLayerBytes, max(limits.FreeLayerBytes, l.Size*limits.MaxLayerRatio)), ctx: ctx}
 	var entries []entry
+	content := int64(0) // of files, whose holes are not in the tar
 	t := tar.NewReader(plain)
 	for {
 		h, err := t.Next()
@@ -80,6 +81,9 @@ func listLayer(ctx context.Context, blob io.Reader, l Layer) ([]entry, error) {
 			continue
 		}
 		if e.Kind == kindFile {
+			if content += h.Size; content > plain.most {
+				return nil, fmt.Errorf("its files have more than the %d bytes that are allowed for a layer of %d, with %s", plain.most, l.Size, e.Path)
+			}
 			sum := sha256.New()
 			if _, err := io.Copy(sum, t); err != nil {
 				return nil, fmt.Errorf("%s cannot be read: %w", e.Path, err)

@@ -316,6 +316,12 @@ const (
 	// to take windows of 8 MiB, and --long goes up to 128 MiB.
 	MaxZstdMemory = 128 << 20
 
+	// MaxLayerRatio bounds how much larger a layer is after decompression, if it
+	// has more than FreeLayerBytes then: DEFLATE gives at most 1032, and layers of
+	// public images 2 to 10.
+	MaxLayerRatio  = 200
+	FreeLayerBytes = 1 << 30
+
 	// MaxIndexDepth bounds indexes within indexes, which the specification
 	// allows and nobody needs more than twice.
 	MaxIndexDepth = 3

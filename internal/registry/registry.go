@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -30,6 +31,9 @@ type Options struct {
 	Keychain authn.Keychain
 	// Transport makes the requests; nil means the default one.
 	Transport http.RoundTripper
+	// Stall is how long an answer may bring nothing before it is given up; 0
+	// means a minute.
+	Stall time.Duration
 	// RootCAs are who may sign certificates of registries for the default
 	// transport; nil means those of the system.
 	RootCAs *x509.CertPool
@@ -55,6 +59,9 @@ func New(opts Options) *Client {
 			t.TLSClientConfig = &tls.Config{RootCAs: opts.RootCAs, MinVersion: tls.VersionTLS12}
 		}
 		opts.Transport = t
+	}
+	if opts.Stall == 0 {
+		opts.Stall = headerTimeout
 	}
 	return &Client{opts: opts}
 }
@@ -159,10 +166,32 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%w: %s", errPlain, r.URL.Host)
 	}
 	answer, err := c.opts.Transport.RoundTrip(r)
-	if err == nil {
-		c.requests.Add(1)
+	if err != nil {
+		return nil, err
 	}
-	return answer, err
+	c.requests.Add(1)
+	answer.Body = &stalling{ReadCloser: answer.Body, most: c.opts.Stall}
+	return answer, nil
+}
+
+// stalling is a body that is given up if it brings nothing for too long.
+type stalling struct {
+	io.ReadCloser
+	most    time.Duration
+	stalled atomic.Bool
+}
+
+func (s *stalling) Read(b []byte) (int, error) {
+	timer := time.AfterFunc(s.most, func() {
+		s.stalled.Store(true)
+		_ = s.ReadCloser.Close() // wakes the reader
+	})
+	n, err := s.ReadCloser.Read(b)
+	timer.Stop()
+	if err != nil && s.stalled.Load() {
+		return n, fmt.Errorf("the registry sent nothing for %v", s.most)
+	}
+	return n, err
 }
 
 var errPlain = errors.New("the registry would be reached without TLS")
