@@ -166,7 +166,7 @@ func TestBadLayers(t *testing.T) {
 		"other tar":          {good, plain, "not the one that the configuration names"},
 		"unknown media type": {[]byte(strings.Repeat("no tar at all ", 100)), "application/x", "tar cannot be read"},
 		"gzip of nothing":    {[]byte{0x1f, 0x8b}, plain + "+gzip", "not gzip"},
-		"cut off":            {good[:512], plain, "tar cannot be read"},
+		"cut off":            {good[:512], plain, "unexpected EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := open(t, rawLayout(t, tc.blob, tc.mediaType, digestOf(nil)), image.Selection{})
