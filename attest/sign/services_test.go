@@ -16,8 +16,8 @@ import (
 	"github.com/gatehouse-sec/gatehouse/attest/sign/fakesigstore"
 )
 
-// TestServiceErrors has each service fail in each way: the error is one line that
-// names the service, and nothing is signed.
+// TestServiceErrors guards against TM-50: each service fails in each way, the error
+// is one line that names the service, and nothing is signed.
 func TestServiceErrors(t *testing.T) {
 	fake := loopback(t)
 	answers := func(status int, body string) string {
