@@ -2,7 +2,6 @@ package sbom
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"path"
 	"path/filepath"
@@ -24,6 +23,9 @@ type Options struct {
 	// Name and Version are those of the target; an empty name means the last part
 	// of that of the target.
 	Name, Version string
+	// Repository is where an image is, without tag and digest, such as
+	// "registry.example/team/app"; empty if it is in no registry.
+	Repository string
 	// Time is when the document is made. Zero leaves it out; in SPDX, which
 	// demands one, it then is the start of 1970.
 	Time time.Time
@@ -93,7 +95,7 @@ func root(r *gatehouse.Report, o Options) *Component {
 		c.Type = "container"
 		c.Hashes = []string{r.Target.Digest}
 		c.Version = cmp.Or(o.Version, r.Target.Digest)
-		c.Purl = imagePurl(r.Target)
+		c.Purl = imagePurl(o.Repository, r.Target.Digest)
 	default:
 		c.Hashes = []string{r.Target.Digest}
 	}
@@ -103,38 +105,26 @@ func root(r *gatehouse.Report, o Options) *Component {
 
 // baseName is the last part of the name of a target, without tag and digest.
 func baseName(t gatehouse.TargetInfo) string {
-	name := t.Name
-	if t.Kind == gatehouse.TargetImage {
-		name, _ = repository(name)
-	} else if abs, err := filepath.Abs(name); err == nil {
-		name = filepath.ToSlash(abs)
+	if t.Kind != gatehouse.TargetImage {
+		name := t.Name
+		if abs, err := filepath.Abs(name); err == nil {
+			name = abs
+		}
+		return path.Base(filepath.ToSlash(name))
 	}
-	return path.Base(name)
-}
-
-// repository is the reference of an image without tag and digest, and whether it
-// is in a registry.
-func repository(ref string) (string, bool) {
-	ref, _, _ = strings.Cut(ref, "@")
-	rest, local := strings.CutPrefix(ref, "oci:")
-	if !local {
-		rest, local = strings.CutPrefix(ref, "tar:")
-	}
-	if i := strings.LastIndexByte(rest, ':'); i > strings.LastIndexByte(rest, '/') {
-		rest = rest[:i]
-	}
-	return rest, !local
+	name, _, _ := strings.Cut(t.Name, "@")
+	name, _, _ = strings.Cut(path.Base(name), ":")
+	return cmp.Or(name, "image")
 }
 
 // imagePurl names an image as PURL-TYPES has it for oci; empty for one that is in
 // no registry.
-func imagePurl(t gatehouse.TargetInfo) string {
-	repo, ok := repository(t.Name)
-	if !ok {
+func imagePurl(repository, digest string) string {
+	if repository == "" {
 		return ""
 	}
-	q := packageurl.Qualifiers{{Key: "repository_url", Value: strings.ToLower(repo)}}
-	return packageurl.NewPackageURL("oci", "", strings.ToLower(path.Base(repo)), t.Digest, q, "").ToString()
+	q := packageurl.Qualifiers{{Key: "repository_url", Value: strings.ToLower(repository)}}
+	return packageurl.NewPackageURL("oci", "", strings.ToLower(path.Base(repository)), digest, q, "").ToString()
 }
 
 func (d *Document) describeTarget(r *gatehouse.Report) {
@@ -279,7 +269,9 @@ func propertiesOf(c *gatehouse.Component, image *gatehouse.ImageInfo) []property
 		add(prefix+"digest", l.Digest)
 		add(prefix+"diff_id", l.DiffID)
 		add(prefix+"instruction", l.Instruction)
-		add(prefix+"base", fmt.Sprint(l.Base))
+		if l.Base {
+			add(prefix+"base", "true")
+		}
 	}
 	return all
 }

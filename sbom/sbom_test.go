@@ -101,6 +101,30 @@ func read(t *testing.T, data []byte) *sbom.Document {
 	return d
 }
 
+// The target is named by what it is: an image in a registry has a package URL.
+func TestRoot(t *testing.T) {
+	for _, tt := range []struct {
+		report     string
+		o          sbom.Options
+		name, purl string
+	}{
+		{"image", sbom.Options{Repository: "registry.example:5000/Team/App"}, "App", "pkg:oci/app@" + digest + "?repository_url=registry.example:5000%2Fteam%2Fapp"},
+		{"image", sbom.Options{}, "App", ""},
+		{"directory", sbom.Options{}, "shop", ""},
+		{"directory", sbom.Options{Name: "x"}, "x", ""},
+	} {
+		d := sbom.New(reports()[tt.report], tt.o)
+		data, err := d.Write(sbom.CycloneDX)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := read(t, data).Root
+		if got.Name != tt.name || !strings.EqualFold(strings.ReplaceAll(got.Purl, "%3A", ":"), tt.purl) || len(got.Hashes) != 1 || got.Hashes[0] != digest {
+			t.Errorf("%s: %q %q %q", tt.report, got.Name, got.Purl, got.Hashes)
+		}
+	}
+}
+
 // What is written is read back as it was: packages, licences, hashes, edges,
 // scopes and sources.
 func TestRoundTrip(t *testing.T) {

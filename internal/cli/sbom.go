@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-sec/gatehouse/attest"
 	"github.com/gatehouse-sec/gatehouse/internal/image"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
+	"github.com/gatehouse-sec/gatehouse/internal/registry"
 	"github.com/gatehouse-sec/gatehouse/sbom"
 	"github.com/gatehouse-sec/gatehouse/scanners/sca"
 )
@@ -83,7 +84,7 @@ and the exit code is 3.`,
 			if nothing(report) && !f.allowEmpty {
 				return errNothing(fmt.Sprintf("there is no file that names packages in %q", path))
 			}
-			o := sbom.Options{Scanner: sca.Name, Name: name, Version: version}
+			o := sbom.Options{Scanner: sca.Name, Name: name, Version: version, Repository: repositoryOf(path)}
 			if timestamp {
 				o.Time = now
 			}
@@ -103,6 +104,19 @@ and the exit code is 3.`,
 	f.image.register(cmd)
 	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoSpace)))
 	return cmd
+}
+
+// repositoryOf is the repository of an image in a registry; empty for anything
+// else.
+func repositoryOf(arg string) string {
+	if !image.IsRemote(arg) {
+		return ""
+	}
+	ref, err := registry.New(registry.Options{}).Reference(arg)
+	if err != nil {
+		return ""
+	}
+	return ref.Context().Name()
 }
 
 // sbomOutput is one -o FORMAT[=FILE].
@@ -184,7 +198,7 @@ func sbomStatement(kind string, format sbom.Format, j *judged, opts attest.VSAOp
 	if err != nil {
 		return attest.Statement{}, err
 	}
-	data, err := sbom.New(j.report, sbom.Options{Scanner: sca.Name, Time: j.verdict.Time}).Write(format)
+	data, err := sbom.New(j.report, sbom.Options{Scanner: sca.Name, Repository: repositoryOf(j.report.Target.Name), Time: j.verdict.Time}).Write(format)
 	if err != nil {
 		return attest.Statement{}, err
 	}
