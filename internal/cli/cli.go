@@ -112,7 +112,7 @@ Exit codes, the same in every output format:
 	root.AddCommand(a.checkCommand(), a.scanCommand(), a.sbomCommand(), a.attestCommand(), a.verifyCommand(), a.keyCommand(), a.admissionCommand(), a.policyCommand(), a.dbCommand(), a.waiverCommand(),
 		a.secretsCommand(), a.iacCommand(), a.vexCommand(), a.fixCommand(), a.initCommand(), a.doctorCommand(), a.schemaCommand(), a.versionCommand(), a.govulncheckCommand())
 	root.AddCommand(a.layoutCommand(), a.replayCommand())
-	root.SuggestionsMinimumDistance = 2
+	explainArguments(root)
 	return root
 }
 
