@@ -34,7 +34,7 @@ type Options struct {
 // New makes the bill of materials of a report. A package that several files name
 // is in it once, with all places.
 func New(r *gatehouse.Report, o Options) *Document {
-	d := &Document{digest: r.Target.Digest, tool: r.Tool, target: r.Target.Kind, Producers: []string{r.Tool.Name + " " + r.Tool.Version}}
+	d := &Document{digest: r.Target.Digest, tool: r.Tool, Producers: []string{r.Tool.Name + " " + r.Tool.Version}}
 	if !o.Time.IsZero() {
 		d.Created = o.Time.UTC().Format(time.RFC3339)
 	}

@@ -54,7 +54,6 @@ type Document struct {
 	excluded          []string // what was left out of the scan, and why
 	properties        []property
 	tool              gatehouse.Tool
-	target            gatehouse.TargetKind
 }
 
 // Component is a part of a product.
