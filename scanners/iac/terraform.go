@@ -3,7 +3,9 @@ package iac
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -114,16 +116,23 @@ func (s *scanner) scanTerraformFiles(ctx context.Context, files map[string]*gate
 
 func (s *scanner) terraform(ctx context.Context, files map[string][]byte, ignores *ignore.Set, out reporter) ([]terraform.Problem, error) {
 	var mu sync.Mutex // root modules are looked at concurrently
-	return terraform.Evaluate(ctx, files, s.vars, func(c *terraform.Configuration) error {
-		var found recorder
-		if err := s.scanConfiguration(ctx, c, ignores, &found); err != nil {
+	found := map[string]*recorder{}
+	problems, err := terraform.Evaluate(ctx, files, s.vars, func(c *terraform.Configuration) error {
+		var r recorder
+		if err := s.scanConfiguration(ctx, c, ignores, &r); err != nil {
 			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		found.replay(out)
+		found[c.Dir] = &r
 		return nil
 	})
+	// Of findings in a module that several call, the first counts: always that
+	// of the same root module. What was found before an error is kept.
+	for _, dir := range slices.Sorted(maps.Keys(found)) {
+		found[dir].replay(out)
+	}
+	return problems, err
 }
 
 func (s *scanner) scanConfiguration(ctx context.Context, c *terraform.Configuration, ignores *ignore.Set, out reporter) error {
