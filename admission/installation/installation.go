@@ -249,7 +249,7 @@ func Examine(objects []manifest.Object, now time.Time) (*Report, error) {
 			}
 			own = w.ClientConfig.Service.Namespace
 			validating := conf.Kind.Kind == "ValidatingWebhookConfiguration"
-			r.webhook(c, conf.Kind.Kind+" "+conf.Metadata.Name+", "+w.Name, w, conf.Metadata, validating, now)
+			r.webhook(conf.Kind.Kind+" "+conf.Metadata.Name+", "+w.Name, w, conf.Metadata, validating, now)
 			ours, denies = append(ours, w), denies || validating
 		}
 	}
@@ -264,7 +264,7 @@ func Examine(objects []manifest.Object, now time.Time) (*Report, error) {
 	return r, nil
 }
 
-func (r *Report) webhook(c *cluster, about string, w *webhook, m metadata, validating bool, now time.Time) {
+func (r *Report) webhook(about string, w *webhook, m metadata, validating bool, now time.Time) {
 	switch {
 	case validating && w.FailurePolicy == "Ignore":
 		r.add(Problem, about, "failurePolicy is Ignore: while the webhook does not answer, everything gets in; use Fail")
