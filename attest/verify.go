@@ -6,6 +6,7 @@ import (
 	jsonv2 "encoding/json/v2"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -495,8 +496,10 @@ func names(subject []ResourceDescriptor) string {
 	var out []string
 	for _, r := range subject {
 		d := string(r.SHA256())
-		if d == "" {
-			d = r.Name
+		for _, algorithm := range slices.Sorted(maps.Keys(r.Digest)) {
+			if d == "" {
+				d = algorithm + ":" + r.Digest[algorithm]
+			}
 		}
 		out = append(out, d)
 	}

@@ -309,7 +309,10 @@ func (a *app) writeSummary(format, path string, s attest.Summary) error {
 		word = "PASS"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s\n      %s\n", word, clean(path), s.Subject)
+	fmt.Fprintf(&b, "%s  %s\n", word, clean(path))
+	if s.Subject != "" {
+		fmt.Fprintf(&b, "      %s\n", s.Subject)
+	}
 	for _, r := range s.Requirements {
 		mark := "missing"
 		if r.Met {
