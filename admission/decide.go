@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-sec/gatehouse/attest"
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
@@ -47,6 +48,7 @@ type Admitter struct {
 	parse    func(string) (registry.Image, error)
 	resolver Resolver
 	verified *verifications
+	clock    Clock
 }
 
 // NewAdmitter makes an admitter. Bundles may be nil if no policy needs certificates.
@@ -55,7 +57,7 @@ func NewAdmitter(c *Config, parse func(string) (registry.Image, error), resolver
 	if err != nil {
 		return nil, err
 	}
-	return &Admitter{config: c, parse: parse, resolver: resolver, verified: verified}, nil
+	return &Admitter{config: c, parse: parse, resolver: resolver, verified: verified, clock: clock}, nil
 }
 
 // Validate decides about an object.
@@ -73,7 +75,11 @@ func (a *Admitter) Validate(ctx context.Context, r *Request) Decision {
 		}
 		done[c.Image] = true
 		result := a.image(ctx, r, c)
+		e := a.config.exception(r.Namespace, result.digest, a.clock())
 		switch {
+		case result.problem != "" && e != nil:
+			d.Warnings = append(d.Warnings, fmt.Sprintf("an exception of %s until %s lets in what is denied otherwise (%s): %s", e.Approver, e.Expires.UTC().Format(time.RFC3339), e.Reason, result.problem))
+			d.Audit["exception-"+fmt.Sprint(len(d.Audit)+1)] = fmt.Sprintf("%s in %s until %s, approved by %s: %s", e.Digest, e.Namespace, e.Expires.UTC().Format(time.RFC3339), e.Approver, e.Reason)
 		case result.problem == "":
 			d.Audit["image-"+fmt.Sprint(len(d.Audit)+1)] = result.said
 		case result.mode == Enforce:
@@ -182,9 +188,10 @@ func (a *Admitter) policies(namespace string, img registry.Image) []int {
 
 // judged is what became of one image.
 type judged struct {
-	mode    Mode   // of the policy that objects
-	problem string // empty if it may be admitted
-	said    string // why it may
+	mode    Mode          // of the policy that objects
+	problem string        // empty if it may be admitted
+	said    string        // why it may
+	digest  attest.Digest // empty if it is not known
 }
 
 // image judges one image by all policies that are about it; the strictest of those
@@ -211,14 +218,14 @@ func (a *Admitter) image(ctx context.Context, r *Request, c Carrier) judged {
 	}
 	if digest == "" {
 		if mode, found := strictest(func(p *Policy) bool { return !p.AllowTags }); found && isPod && mode == Enforce {
-			return judged{mode, fmt.Sprintf("image %s has a tag, and may be another one when it is pulled: use its digest, or let the mutating webhook pin it", img), ""}
+			return judged{mode, fmt.Sprintf("image %s has a tag, and may be another one when it is pulled: use its digest, or let the mutating webhook pin it", img), "", ""}
 		}
 		if digest, err = a.resolver.Resolve(ctx, c.puller(r), img); err != nil {
 			mode, _ := strictest(func(*Policy) bool { return true })
-			return judged{mode, fmt.Sprintf("image %s: %v", img, err), ""}
+			return judged{mode, fmt.Sprintf("image %s: %v", img, err), "", ""}
 		}
 	}
-	out := judged{mode: Audit}
+	out := judged{mode: Audit, digest: digest}
 	for _, i := range policies {
 		p := &a.config.Policies[i]
 		why, ok := a.verified.check(ctx, i, c.puller(r), img, digest)

@@ -62,6 +62,8 @@ type Config struct {
 	// RegistryCA is the path of certificates of authorities that registries are
 	// believed by, besides those of the system; empty for none.
 	RegistryCA string
+	// Exceptions are those whose signatures were verified, over or not.
+	Exceptions []Exception
 }
 
 // document is a configuration in YAML.
@@ -81,6 +83,10 @@ type document struct {
 	} `yaml:"cache"`
 	PlainHTTP  bool   `yaml:"plain_http"`
 	RegistryCA string `yaml:"registry_ca"`
+	Exceptions struct {
+		Keys  []string `yaml:"keys"`
+		Files []string `yaml:"files"`
+	} `yaml:"exceptions"`
 }
 
 type policyDocument struct {
@@ -135,6 +141,11 @@ func ParseConfig(name string, data []byte, readFile func(string) ([]byte, error)
 		}
 		c.Custom = append(c.Custom, CustomPath(r))
 	}
+	exceptions, err := d.exceptions(readFile)
+	if err != nil {
+		bad("exceptions: %w", err)
+	}
+	c.Exceptions = exceptions
 	if len(d.Policies) == 0 {
 		bad("there is no policy, so every image would be denied")
 	}
@@ -160,6 +171,38 @@ func ParseConfig(name string, data []byte, readFile func(string) ([]byte, error)
 		return nil, err
 	}
 	return c, nil
+}
+
+// exceptions reads those that are named, and verifies who signed them.
+func (d *document) exceptions(readFile func(string) ([]byte, error)) ([]Exception, error) {
+	if len(d.Exceptions.Files) > 0 && len(d.Exceptions.Keys) == 0 {
+		return nil, errors.New("there is no key that may sign them")
+	}
+	var keys []attest.PublicKey
+	var out []Exception
+	for _, name := range d.Exceptions.Keys {
+		text, err := readFile(name)
+		if err != nil {
+			return nil, err
+		}
+		key, err := attest.ParsePublicKey(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		keys = append(keys, key)
+	}
+	for _, name := range d.Exceptions.Files {
+		text, err := readFile(name)
+		if err != nil {
+			return nil, err
+		}
+		e, err := ParseException(text, keys)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		out = append(out, e)
+	}
+	return out, nil
 }
 
 func (p policyDocument) policy(name string, readFile func(string) ([]byte, error)) (Policy, error) {

@@ -350,6 +350,10 @@ const (
 	// containers are not known.
 	MaxImagesOfObject = 500
 
+	// MaxException is how long an exception may last: over a weekend, with a day on
+	// either side.
+	MaxException = 4 * 24 * time.Hour
+
 	// MaxPullSecrets bounds the pull secrets of a pod. More than 10 are not known.
 	MaxPullSecrets = 50
 
