@@ -28,17 +28,20 @@ func (a *app) checkCommand() *cobra.Command {
 	var f checkFlags
 	cmd := &cobra.Command{
 		Use:   "check [PATH]",
-		Short: "Scan a directory or file and judge what was found",
-		Long: `check scans the directory or file PATH (default: the current directory),
+		Short: "Scan a directory, file or image and judge what was found",
+		Long: `check scans the directory or file PATH (default: the current directory), or an
+image: registry/repository:tag, oci:DIR, or tar:FILE as 'docker save' writes it. It
 evaluates the baseline pack and your own policies over everything it found, and
 prints the verdict. The exit code is 0 for PASS, 1 for FAIL, 3 for INCOMPLETE,
 2 for a mistake in the configuration and 4 if there was nothing to scan.
 
-Nothing is sent anywhere, and nothing is fetched: the vulnerability database is
-what 'gatehouse db import' or 'gatehouse db pull' put in place.`,
+Nothing is sent anywhere, and nothing is fetched but what you name, such as an
+image in a registry: the vulnerability database is what 'gatehouse db import' or
+'gatehouse db pull' put in place.`,
 		Example: `  gatehouse check .
   gatehouse check . -o text -o sarif=gatehouse.sarif -o junit=gatehouse.xml
   gatehouse check . --policy policy --namespace main
+  gatehouse check registry.example/team/app:1.2
   gatehouse check . --set vulnerabilities.severity=CRITICAL --exclude 'vendor/**'`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.check(cmd, &f, args) },
