@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -24,10 +23,7 @@ import (
 // Run runs the command line args (without the name of the program) and returns
 // the exit code.
 func Run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	// A scan makes much garbage in a short life; the memory limit keeps the
-	// heap small all the same.
-	debug.SetGCPercent(200)
-	debug.SetMemoryLimit(288 << 20)
+	limitMemory()
 
 	a := &app{env: env, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
 	root := a.root()
