@@ -1,10 +1,13 @@
-// Command differential holds gatehouse against trivy on one database: it makes
-// lockfiles with versions at and beside the borders of each advisory, lets both
-// match them, and prints each difference.
+// Command differential holds gatehouse against trivy and prints each
+// difference.
 //
 //	go run ./differential -db DIR -gatehouse FILE -trivy FILE
+//	go run ./differential -iac DIR -gatehouse FILE -trivy FILE
 //
-// DIR is the directory that "gatehouse db import" wrote, and must be called db.
+// The first makes lockfiles with versions at and beside the borders of each
+// advisory in a database, and lets both match them; DIR is the directory that
+// "gatehouse db import" wrote, and must be called db. The second lets both check
+// the infrastructure in DIR.
 package main
 
 import (
@@ -26,9 +29,14 @@ import (
 func main() {
 	db := flag.String("db", "", "directory of the database")
 	gate := flag.String("gatehouse", "", "gatehouse binary")
+	iac := flag.String("iac", "", "directory with infrastructure, instead of a database")
 	trivy := flag.String("trivy", "", "trivy binary")
 	flag.Parse()
-	if err := run(*db, *gate, *trivy); err != nil {
+	compare := func() error { return run(*db, *gate, *trivy) }
+	if *iac != "" {
+		compare = func() error { return runInfrastructure(*gate, *trivy, *iac) }
+	}
+	if err := compare(); err != nil {
 		fmt.Fprintln(os.Stderr, "differential:", err)
 		os.Exit(1)
 	}
