@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +40,7 @@ The configuration of the webhook is named with --config.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.admissionTestCommand(), a.admissionDoctorCommand(), a.admissionFallbackCommand(), a.admissionExportCommand())
+	cmd.AddCommand(a.admissionTestCommand(), a.admissionDoctorCommand(), a.admissionFallbackCommand(), a.admissionExportCommand(), a.admissionExceptCommand())
 	return cmd
 }
 
@@ -445,5 +446,66 @@ func (a *app) admissionExport(write func(*admission.Config) ([]byte, []string, e
 	}
 	b.Write(text)
 	_, err = a.stdout.Write(b.Bytes())
+	return err
+}
+
+func (a *app) admissionExceptCommand() *cobra.Command {
+	var key, lasts string
+	var e admission.Exception
+	cmd := &cobra.Command{
+		Use:   "except --key KEY --digest DIGEST -n NAMESPACE",
+		Short: "Sign an exception: one image in one namespace, for a while",
+		Long: `except signs that the webhook lets in the image with DIGEST in NAMESPACE, whatever
+its policies say, from now on and for at most four days. The exception goes to
+standard output; put it beside the configuration and name it there:
+
+  exceptions:
+    keys: [breakglass.pub]
+    files: [night.json]
+
+Each use is a warning, and stands in the audit log of the API server.`,
+		Example: `  gatehouse admission except --key breakglass.key -n shop --digest sha256:… --for 8h --approver ann --reason "the build is down" > night.json`,
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			age, err := attest.ParseAge(lasts)
+			if err != nil {
+				return fmt.Errorf("--for: %w", err)
+			}
+			e.Created = a.now().UTC().Truncate(time.Second)
+			e.Expires = e.Created.Add(age)
+			return a.admissionExcept(key, e)
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&key, "key", "", "private key that signs")
+	fl.StringVar((*string)(&e.Digest), "digest", "", "digest of the image")
+	fl.StringVarP(&e.Namespace, "namespace", "n", "", "the namespace")
+	fl.StringVar(&e.Reason, "reason", "", "why, for those who read it later")
+	fl.StringVar(&e.Approver, "approver", "", "who approved it")
+	fl.StringVar(&lasts, "for", "8h", "how long, at most 4d")
+	for _, name := range []string{"key", "digest", "namespace", "reason", "approver"} {
+		must(cmd.MarkFlagRequired(name))
+	}
+	return cmd
+}
+
+func (a *app) admissionExcept(keyFile string, e admission.Exception) error {
+	payload, err := e.Payload()
+	if err != nil {
+		return err
+	}
+	key, err := a.loadKey(keyFile)
+	if err != nil {
+		return err
+	}
+	sig, err := key.SignMessage(context.Background(), attest.PAE(admission.ExceptionType, payload))
+	if err != nil {
+		return err
+	}
+	envelope, err := attest.Envelope{PayloadType: admission.ExceptionType, Payload: payload, Signatures: []attest.Signature{{KeyID: key.Public().ID(), Sig: sig}}}.Marshal()
+	if err != nil {
+		return err
+	}
+	_, err = a.stdout.Write(append(envelope, '\n'))
 	return err
 }
