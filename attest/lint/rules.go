@@ -188,7 +188,7 @@ var rules = index([]Rule{
 	{"layer-size", Refused, "the attestation has more than 10 MB", "attach a reference to what is large", on("a ClusterPolicy of type SigstoreBundle stops at 10 MB", srcKyvernoCpol, Kyverno)},
 	{"layer-count", Refused, "the manifest does not have exactly one layer", "attach each bundle on its own", also(
 		on("passes the manifest over", srcGetBundles, Cosign), on("reads one layer", srcBundleSpec, PolicyController, Kyverno), on("wants one", srcOurs, Gatehouse))},
-	{"listed-type", Refused, "the list of referrers does not give the artifactType of the bundle", "write the entry again, with the type and annotations of the manifest", on("filters the list by artifactType", "https://github.com/kyverno/kyverno/issues/16754", Kyverno, PolicyController)},
+	{"listed-type", Refused, "the list of referrers does not give the artifactType of the bundle", "write the entry again, with the type and annotations of the manifest; where the registry makes the list, it is the registry that leaves the type out", on("filters the list by artifactType", "https://github.com/kyverno/kyverno/issues/16754", Kyverno, PolicyController)},
 	{"artifact-type", Refused, "the artifactType of the manifest is not that of a bundle", "attach it with application/vnd.dev.sigstore.bundle.v0.3+json", also(
 		on("filters by artifactType", "https://github.com/kyverno/kyverno/issues/16754", Kyverno, PolicyController), on("knows bundles by it", srcOurs, Gatehouse))},
 	{"annotations", Note, "the annotations that say what it is are missing or differ from what it says", "set dev.sigstore.bundle.content and dev.sigstore.bundle.predicateType; see " + srcBundleSpec, nil},
