@@ -69,8 +69,8 @@ func runInfrastructure(gate, trivy, dir string) error {
 		}
 	}
 	fmt.Printf("%s: %d objections in both\n", dir, same)
-	if same == 0 {
-		return errors.New("nothing was objected to by both")
+	if len(ours) == 0 || len(theirs) == 0 {
+		return errors.New("one of them objected to nothing")
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		n := 0
