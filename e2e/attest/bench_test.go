@@ -38,7 +38,7 @@ func BenchmarkProcesses(b *testing.B) {
 			b.Fatalf("%s %v: %v\n%s", name, args, err, out)
 		}
 	}
-	write := func(name, text string) { shell{dir: dir}.write(name, text) }
+	write := func(name, text string) { shell{b, dir}.write(name, text) }
 	run(b, "gatehouse", "key", "generate", "--output-prefix", "release")
 	write("bom.json", `{"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1}`)
 	write("signing.json", noServices)

@@ -108,7 +108,7 @@ func goBuild(dir, out, pkg string, env ...string) error {
 
 // shell is a directory in which commands run, all with one password.
 type shell struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 }
 
