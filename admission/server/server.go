@@ -15,7 +15,6 @@ import (
 
 	"github.com/gatehouse-sec/gatehouse/admission"
 	"github.com/gatehouse-sec/gatehouse/attest"
-	"github.com/gatehouse-sec/gatehouse/internal/limits"
 )
 
 // Options are the choices of who runs the webhook.
@@ -127,16 +126,18 @@ func (s *Server) Run(ctx context.Context) error {
 	s.log.Info("ending", "drain", s.opts.Drain)
 	s.ending.Store(true)
 	time.Sleep(s.opts.Drain)
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), limits.VerificationTimeout)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
 	defer cancel()
 	return errors.Join(hooks.Shutdown(last), metrics.Shutdown(last))
 }
 
-// http is a server with bounds on how slow a client may be. API servers give a webhook
-// at most 30 seconds.
+// longest is what API servers give a webhook at most.
+const longest = 30 * time.Second
+
+// http is a server with bounds on how slow a client may be.
 func (s *Server) http(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: limits.VerificationTimeout, WriteTimeout: 2 * limits.VerificationTimeout, IdleTimeout: 5 * time.Minute,
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: longest, WriteTimeout: 2 * longest, IdleTimeout: 5 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }

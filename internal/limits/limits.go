@@ -381,7 +381,9 @@ const (
 	MaxVerifiedDigests = 50_000
 
 	// VerificationTimeout bounds one verification, also when nobody waits any more.
-	VerificationTimeout = 30 * time.Second
+	// Who asks again meanwhile waits for it too, so it is little more than API
+	// servers wait.
+	VerificationTimeout = 15 * time.Second
 
 	// DefaultAdmissionTimeout is what API servers give unless told otherwise
 	// (timeoutSeconds).
