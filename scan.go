@@ -25,6 +25,10 @@ type ScanOptions struct {
 	Exclude Excluder
 	// Cache keeps results between scans; nil keeps none.
 	Cache Cache
+	// Build identifies the program in keys of the cache, beside the versions of
+	// tool and scanners: what another build of the same version found is not
+	// reused. May be empty.
+	Build string
 	// Databases describes the data of scanners, by scanner name, for the
 	// report.
 	Databases map[string]Database
@@ -175,7 +179,7 @@ func newScan(ctx context.Context, target *Target, scanners []*Scanner, opts Scan
 	}
 	s.progress.FilesTotal = len(s.files)
 	for k, sc := range scanners {
-		s.keys[k] = strings.Join([]string{"2", opts.Tool.Version, sc.Name, sc.Version, sc.RulesDigest, sc.OptionsDigest, sc.DatabaseDigest}, "\x00")
+		s.keys[k] = strings.Join([]string{"3", opts.Tool.Version, opts.Build, sc.Name, sc.Version, sc.RulesDigest, sc.OptionsDigest, sc.DatabaseDigest}, "\x00")
 		if sc.Groups == nil {
 			continue
 		}

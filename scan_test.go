@@ -748,3 +748,33 @@ func TestZeroOutcomeIsNoPass(t *testing.T) {
 		t.Error("a misspelt outcome is accepted")
 	}
 }
+
+// TestCacheOfAnotherBuild: what another build of the same version found is not reused.
+func TestCacheOfAnotherBuild(t *testing.T) {
+	cache := &mapCache{m: map[[32]byte][]byte{}}
+	calls := 0
+	s := &gatehouse.Scanner{
+		Name: "x", Doc: "X", Reads: "all", Version: "1",
+		Want:     func(gatehouse.FileInfo) gatehouse.Want { return gatehouse.Want{Scan: true} },
+		ScanFile: func(context.Context, *gatehouse.File, *gatehouse.Pass) error { calls++; return nil },
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a"), []byte("a"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, build := range []string{"one", "one", "two"} {
+		target, err := gatehouse.OpenTarget(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := gatehouse.Scan(t.Context(), target, []*gatehouse.Scanner{s}, gatehouse.ScanOptions{Cache: cache, Build: build}); err != nil {
+			t.Fatal(err)
+		}
+		if err := target.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if want := []int{1, 1, 2}[i]; calls != want {
+			t.Errorf("after build %q the scanner was called %d times, want %d", build, calls, want)
+		}
+	}
+}

@@ -371,7 +371,7 @@ func (a *app) scanTarget(ctx context.Context, cfg *config.Config, f *scanFlags, 
 	if err != nil {
 		return nil, err
 	}
-	opts := gatehouse.ScanOptions{Tool: tool(), Exclude: cfg.Excluder(), Databases: set.Databases, Mask: set.Mask,
+	opts := gatehouse.ScanOptions{Tool: tool(), Build: build(), Exclude: cfg.Excluder(), Databases: set.Databases, Mask: set.Mask,
 		MaxFileBytes: cfg.Limits.MaxFileBytes, FileTimeout: timeout}
 
 	if !f.noCache && (cfg.Cache.Enabled == nil || *cfg.Cache.Enabled) {
