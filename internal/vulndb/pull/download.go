@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
@@ -36,19 +35,16 @@ type blob struct {
 }
 
 func newBlob(ctx context.Context, ref name.Reference, digest v1.Hash, size int64, opts Options) (*blob, error) {
-	keys, base := opts.Keychain, opts.Transport
+	keys := opts.Keychain
 	if keys == nil {
 		keys = authn.DefaultKeychain
-	}
-	if base == nil {
-		base = remote.DefaultTransport
 	}
 	repo := ref.Context()
 	auth, err := authn.Resolve(ctx, keys, repo)
 	if err != nil {
 		return nil, err
 	}
-	rt, err := transport.NewWithContext(ctx, repo.Registry, auth, base, []string{repo.Scope(transport.PullScope)})
+	rt, err := transport.NewWithContext(ctx, repo.Registry, auth, opts.client(), []string{repo.Scope(transport.PullScope)})
 	if err != nil {
 		return nil, err
 	}

@@ -15,14 +15,13 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/gatehouse-sec/gatehouse/internal/limits"
+	"github.com/gatehouse-sec/gatehouse/internal/registry"
 	"github.com/gatehouse-sec/gatehouse/internal/vulndb"
 )
 
@@ -98,11 +97,12 @@ func archiveRef(ref string) (string, bool) {
 }
 
 func fromRegistry(ctx context.Context, dst, tmp, text string, opts Options) (string, error) {
-	ref, err := parseReference(text, opts)
+	client := opts.client()
+	ref, err := client.Reference(text)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%w, oci:DIR or tar:FILE", err)
 	}
-	desc, err := remote.Get(ref, remoteOptions(ctx, opts)...)
+	desc, err := remote.Get(ref, client.Remote(ctx)...)
 	if err != nil {
 		return "", err
 	}
@@ -138,28 +138,9 @@ func fromRegistry(ctx context.Context, dst, tmp, text string, opts Options) (str
 	return ref.Context().Name() + "@" + digest.String(), b.unpackInto(ctx, dst, tmp, opts)
 }
 
-func parseReference(text string, opts Options) (name.Reference, error) {
-	how := []name.Option{name.StrictValidation}
-	if opts.PlainHTTP {
-		how = append(how, name.Insecure)
-	}
-	ref, err := name.ParseReference(text, how...)
-	if err != nil {
-		return nil, fmt.Errorf("%w: want registry/repository:tag, registry/repository@sha256:DIGEST (64 digits in hex), oci:DIR or tar:FILE", err)
-	}
-	return ref, nil
-}
-
-func remoteOptions(ctx context.Context, opts Options) []remote.Option {
-	keys := opts.Keychain
-	if keys == nil {
-		keys = authn.DefaultKeychain
-	}
-	out := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(keys)}
-	if opts.Transport != nil {
-		out = append(out, remote.WithTransport(opts.Transport))
-	}
-	return out
+// client reaches the registry.
+func (o Options) client() *registry.Client {
+	return registry.New(registry.Options{PlainHTTP: o.PlainHTTP, Keychain: o.Keychain, Transport: o.Transport})
 }
 
 func fromLayout(ctx context.Context, tmp, text string, opts Options) (string, error) {
@@ -326,16 +307,10 @@ func finish(tmp, origin string, now time.Time) (vulndb.Manifest, error) {
 
 // nextStep says what the user can do about an error.
 func nextStep(err error) string {
-	var t *transport.Error
+	if next := registry.NextStep(err); next != "" {
+		return next
+	}
 	switch {
-	case errors.As(err, &t) && t.StatusCode == http.StatusTooManyRequests:
-		return ": the registry limits the rate: log in to it, or pull from a mirror of your own"
-	case errors.As(err, &t) && (t.StatusCode == http.StatusUnauthorized || t.StatusCode == http.StatusForbidden):
-		return ": log in to the registry (docker login), or pull from a mirror"
-	case errors.As(err, &t) && t.StatusCode == http.StatusNotFound:
-		return ": check repository and tag"
-	case errors.As(err, &t):
-		return ": try again later, or pull from a mirror"
 	case errors.Is(err, errDamaged):
 		return ": pull again; if that does not help, the copy in the registry or on the disk is damaged"
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrNotExist):

@@ -55,11 +55,12 @@ func push(ctx context.Context, dir, ref string, opts Options) (string, error) {
 	if text, ok := strings.CutPrefix(ref, "oci:"); ok {
 		return digest.String(), pushLayout(text, img)
 	}
-	to, err := parseReference(ref, opts)
+	client := opts.client()
+	to, err := client.Reference(ref)
 	if err != nil {
 		return "", err
 	}
-	return digest.String(), remote.Write(to, img, remoteOptions(ctx, opts)...)
+	return digest.String(), remote.Write(to, img, client.Remote(ctx)...)
 }
 
 // artifact is the image that has the packed database as its only layer.
