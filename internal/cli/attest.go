@@ -96,6 +96,7 @@ With --predicate, the predicate in FILE is signed instead, and nothing is judged
 	}
 	f.scanFlags.register(cmd)
 	f.policyFlags.register(cmd)
+	f.evidence.register(cmd)
 	cmd.Flags().StringVar(&f.waivers, "waivers", "", "waiver file (default: gatehouse.waivers.yaml beside the configuration)")
 	at.register(cmd)
 	cmd.Flags().StringVar(&predicate, "predicate", "", "file with a predicate in JSON to sign instead of a verdict")
