@@ -39,6 +39,8 @@ var bans = []ban{
 	{from: "./attest", to: "./scanners", deep: true, reason: "who verifies a verdict needs nobody who finds or judges"},
 	{from: "./attest", to: "./policies", deep: true, reason: "who verifies a verdict needs nobody who finds or judges"},
 	{from: "./attest$", to: "github.com/sigstore", deep: true, reason: "verification with keys alone stays small; bundles with certificates are verified in attest/sigstore"},
+	{from: "./attest/sign$", to: "github.com/sigstore", deep: true, reason: "the clients of its services bring 30 packages that nobody else needs, of OpenPGP, TUF and browsers"},
+	{from: "./", to: "github.com/sigstore/cosign", deep: true, reason: "it brings the libraries of all clouds; it is a peer, which e2e/attest builds"},
 	{from: "./", to: "./cmd", reason: "commands are the top"},
 	{from: "./", to: "./internal/cli", except: []string{}, reason: "only commands see everything"},
 	{from: "./", to: "github.com/google/go-containerregistry", reason: "registries are talked to in one place"},
