@@ -58,25 +58,34 @@ func Parse(name string, data []byte) ([]Object, error) {
 		if string(bytes.TrimSpace(value)) == "null" {
 			continue
 		}
-		if out, err = objects(out, place, value); err != nil {
+		if out, err = objects(out, place, value, header{}); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func objects(out []Object, place string, value []byte) ([]Object, error) {
+// objects appends the object, or those of a list. An API server leaves out of the items
+// of a list of one kind what kind they are: that is in otherwise.
+func objects(out []Object, place string, value []byte, otherwise header) ([]Object, error) {
 	var h header
 	if err := jsonv2.Unmarshal(value, &h); err != nil {
 		return nil, fmt.Errorf("%s is not an object of Kubernetes: %w", place, err)
+	}
+	if h.APIVersion == "" && h.Kind == "" {
+		h.APIVersion, h.Kind = otherwise.APIVersion, otherwise.Kind
 	}
 	if h.APIVersion == "" || h.Kind == "" {
 		return nil, fmt.Errorf("%s is not an object of Kubernetes: it has no apiVersion or kind", place)
 	}
 	if strings.HasSuffix(h.Kind, "List") && h.Items != nil {
-		for i, item := range *h.Items {
+		item := header{APIVersion: h.APIVersion, Kind: strings.TrimSuffix(h.Kind, "List")}
+		if item.Kind == "" {
+			item = header{} // a List of anything
+		}
+		for i, value := range *h.Items {
 			var err error
-			if out, err = objects(out, fmt.Sprintf("%s, item %d", place, i+1), item); err != nil {
+			if out, err = objects(out, fmt.Sprintf("%s, item %d", place, i+1), value, item); err != nil {
 				return nil, err
 			}
 		}

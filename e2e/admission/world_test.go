@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -215,7 +216,8 @@ func (w *images) attach(t *testing.T, repo name.Repository, subject attest.Diges
 // hook is a webhook that runs.
 type hook struct {
 	addr string
-	stop func()
+	// end asks it to end, as a node does, and waits; stop kills it.
+	end, stop func()
 }
 
 // startHook starts the program; it ends with the test, or when it is stopped.
@@ -255,7 +257,11 @@ func startHook(t *testing.T, program, dir, listen string) hook {
 		<-ended
 	})
 	t.Cleanup(stop)
-	return hook{addr, stop}
+	end := func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		<-ended
+	}
+	return hook{addr, end, stop}
 }
 
 // authority makes certificates for 127.0.0.1.
