@@ -112,11 +112,13 @@ const (
 	// so that a build stays within FileTimeout.
 	MaxKustomizeFiles = 20_000
 
-	// JsonnetTimeout and JsonnetBytes bound one Jsonnet program. Its interpreter
-	// has no bound of its own but on the depth of calls. Both are far more than
-	// a program needs that makes 16 MiB of JSON.
+	// JsonnetTimeout bounds one Jsonnet program. Its interpreter has no bound of
+	// its own but on the depth of calls. A program that makes 16 MiB of JSON needs
+	// far less.
 	JsonnetTimeout = 20 * time.Second
-	JsonnetBytes   = 1 << 30
+
+	// JsonnetBytes bounds the memory of one Jsonnet program, for the same reason.
+	JsonnetBytes = 1 << 30
 
 	// PolicyTimeout bounds one policy evaluation of a whole report.
 	PolicyTimeout = 60 * time.Second
