@@ -64,7 +64,8 @@ func badReport() *gatehouse.Report {
 	r := &gatehouse.Report{
 		Version: gatehouse.ReportVersion,
 		Target: gatehouse.TargetInfo{Kind: gatehouse.TargetImage, Name: ".", Digest: "sha256:0", Image: &gatehouse.ImageInfo{Platforms: []gatehouse.ImagePlatform{
-			{Platform: "linux/amd64", Created: "2020-01-01T00:00:00Z"}, {Platform: "linux/arm64", Base: &gatehouse.BaseImage{Name: "base"}}}}},
+			{Platform: "linux/amd64", Created: "2020-01-01T00:00:00Z", Layers: []gatehouse.Layer{}, Scanners: []gatehouse.PlatformStatus{}},
+			{Platform: "linux/arm64", Base: &gatehouse.BaseImage{Name: "base"}, Layers: []gatehouse.Layer{}, Scanners: []gatehouse.PlatformStatus{}}}}},
 		Databases: map[string]gatehouse.Database{
 			"sca": {Digest: "sha256:1", UpdatedAt: "2026-01-01T00:00:00Z", Advisories: 10},
 		},
