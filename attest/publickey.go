@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 )
 
 // minRSABits is the smallest RSA key that is believed (NIST SP 800-131A r2,
@@ -35,6 +36,8 @@ func ParsePublicKey(text []byte) (PublicKey, error) {
 	switch {
 	case block == nil:
 		return PublicKey{}, errors.New("there is no PEM block: a public key starts with -----BEGIN PUBLIC KEY-----")
+	case strings.HasSuffix(block.Type, "PRIVATE KEY"):
+		return PublicKey{}, errors.New("this is a private key: the public one is needed, which 'gatehouse key generate' and cosign write to a file that ends in .pub")
 	case block.Type != "PUBLIC KEY":
 		return PublicKey{}, fmt.Errorf("the PEM block is a %.60s, want PUBLIC KEY", block.Type)
 	}

@@ -91,6 +91,13 @@ func (d Dir) PutVerdict(name string, record []byte) (string, error) {
 	return path, replace(path, append(slices.Clone(record), '\n'))
 }
 
+// Verdict is the file with a verdict on the artifact that is no pass, if there is one.
+func (d Dir) Verdict(name string) (file string, ok bool) {
+	file = filepath.Join(string(d), name+endVerdict)
+	info, err := os.Lstat(file)
+	return file, err == nil && info.Mode().IsRegular()
+}
+
 // make makes the directory. A name that would leave it is an error.
 func (d Dir) make(name, kind string) error {
 	for _, s := range []string{name, kind} {

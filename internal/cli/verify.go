@@ -90,7 +90,6 @@ or, for one summary and one key, in flags.`,
 	fl.StringVarP(&f.output, "output", "o", "text", "text or json")
 	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)))
 	cmd.MarkFlagsMutuallyExclusive("policy", "key")
-	cmd.MarkFlagsOneRequired("policy", "key")
 	for _, name := range []string{"verifier-id", "level", "max-age"} {
 		cmd.MarkFlagsMutuallyExclusive("policy", name)
 	}
@@ -100,6 +99,9 @@ or, for one summary and one key, in flags.`,
 func (a *app) verify(ctx context.Context, f *verifyFlags, args []string) error {
 	if f.output != "text" && f.output != "json" {
 		return fmt.Errorf("-o %s: want text or json", f.output)
+	}
+	if f.policy == "" && f.key == "" {
+		return errors.New("it is not said what must be attested: pass --policy FILE, or --key KEY for one summary by one key")
 	}
 	path, _ := targetArg(args)
 	if len(f.subjects) > 0 {
@@ -155,6 +157,9 @@ func (a *app) artifact(ctx context.Context, f *verifyFlags, path string) (attest
 		artifact.ResourceURIs = []string{defaultResourceURI(path, name)}
 	}
 	found, err := f.attestations(ctx, artifact.Digest)
+	if file, ok := store.Dir(f.dir).Verdict(name); ok && err == nil && len(f.files) == 0 {
+		a.say("the last verdict on %s is no pass: see %s", name, file)
+	}
 	return artifact, found, err
 }
 
