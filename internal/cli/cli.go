@@ -71,9 +71,10 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gatehouse",
 		Short: "One gate from commit to cluster",
-		Long: `gatehouse scans a repository for secrets, vulnerable dependencies and
-misconfigured infrastructure, judges what it found by Rego policies, and says
-PASS, FAIL or INCOMPLETE. What could not be looked at never counts as a pass.
+		Long: `gatehouse scans repositories and container images for secrets, vulnerable
+dependencies and misconfigured infrastructure, judges what it found by Rego
+policies, and says PASS, FAIL or INCOMPLETE. What could not be looked at never
+counts as a pass. A verdict can be signed, and verified by others.
 
 Exit codes, the same in every output format:
   0  pass
@@ -83,6 +84,8 @@ Exit codes, the same in every output format:
   4  nothing to scan`,
 		Example: `  gatehouse check .                          judge the current directory
   gatehouse check . -o sarif=results.sarif   and write a report for code hosting
+  gatehouse check registry.example/app:1.2   judge a container image
+  gatehouse attest . --key release.key       judge, and sign the verdict
   gatehouse db import advisories/            build a vulnerability database
   gatehouse init                             write a first configuration`,
 		SilenceUsage:  true,
