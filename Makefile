@@ -27,10 +27,10 @@ demo: build ## build, and check a sample application offline
 	@sh fixtures/demo/run.sh bin/gatehouse build/demo
 
 test: ## run all tests
-	@$(GO) test ./...
+	@$(GO) test -timeout 30m ./...
 
 race: ## run the tests of the concurrent packages with the race detector
-	@env -u QUALITY_DATA $(GO) test -race . ./internal/cache ./internal/vulndb/... ./internal/gitstore ./policies ./scanners/secrets/... ./scanners/sca ./attest/... ./admission/... ./internal/image
+	@env -u QUALITY_DATA $(GO) test -race -timeout 30m . ./internal/cache ./internal/vulndb/... ./internal/gitstore ./policies ./scanners/secrets/... ./scanners/sca ./attest/... ./admission/... ./internal/image
 
 check: fmt vet lint generated tidy test race ## everything that CI checks
 
