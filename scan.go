@@ -295,8 +295,8 @@ func (s *scan) addGroups(scanner int, groups []Group, index map[string]int) {
 // before they are read.
 func (s *scan) reuseGroups() {
 	for _, g := range s.groups {
-		stub := g.group
-		stub.Files = map[string]*File{}
+		withDigests := g.group
+		withDigests.Files = map[string]*File{}
 		known := true
 		var members []*fileState
 		for i := range s.files {
@@ -306,12 +306,12 @@ func (s *scan) reuseGroups() {
 			}
 			members = append(members, f)
 			known = known && f.info.SHA256 != ""
-			stub.Files[f.info.Path] = &File{FileInfo: f.info, Digest: f.info.SHA256}
+			withDigests.Files[f.info.Path] = &File{FileInfo: f.info, Digest: f.info.SHA256}
 		}
 		if !known {
 			continue
 		}
-		if r, ok := s.cached(s.scanners[g.scanner].groupKey(s.keys[g.scanner], &stub)); ok {
+		if r, ok := s.cached(s.scanners[g.scanner].groupKey(s.keys[g.scanner], &withDigests)); ok {
 			g.outcome = &callOutcome{result: r, err: r.Err}
 			for _, f := range members {
 				f.members = slices.DeleteFunc(f.members, func(m *groupState) bool { return m == g })

@@ -96,8 +96,8 @@ func (s *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // library would do.
 func TestPlainHTTP(t *testing.T) {
 	for _, plain := range []bool{false, true} {
-		stub := &transport{}
-		c := own.New(own.Options{Transport: stub, PlainHTTP: plain})
+		recorder := &transport{}
+		c := own.New(own.Options{Transport: recorder, PlainHTTP: plain})
 		ref, err := c.Reference("10.0.0.1:5000/app:1")
 		if err != nil {
 			t.Fatal(err)
@@ -105,9 +105,9 @@ func TestPlainHTTP(t *testing.T) {
 		if _, err := remote.Head(ref, c.Remote(t.Context())...); err == nil {
 			t.Fatal("no error")
 		}
-		got := strings.Contains(strings.Join(stub.asked, " "), "http://")
+		got := strings.Contains(strings.Join(recorder.asked, " "), "http://")
 		if got != plain {
-			t.Errorf("plain HTTP %v: asked %v", plain, stub.asked)
+			t.Errorf("plain HTTP %v: asked %v", plain, recorder.asked)
 		}
 	}
 }
